@@ -1,0 +1,65 @@
+#ifndef DN_FLOW_SCORER_H
+#define DN_FLOW_SCORER_H
+/** What a model thread drives: takes chunks, makes micro-batches over their rows, gives finished chunks back.
+ *
+ * One scorer per model thread over shared weights. put() may run a batch (and therefore take long). */
+#include "flow/stage.h"
+
+typedef struct dn_scorer dn_scorer;
+
+/** Why a micro-batch was closed. */
+typedef enum dn_close_reason {
+    DN_CLOSE_TOKENS,   /**< token budget full */
+    DN_CLOSE_ROWS,     /**< row limit */
+    DN_CLOSE_DEADLINE, /**< the oldest row may not wait longer */
+    DN_CLOSE_IDLE,     /**< nothing more is coming right now */
+    DN_CLOSE_COMMIT,   /**< a sink wants to commit */
+    DN_CLOSE_DRAIN,    /**< the run was asked to stop */
+    DN_CLOSE_REVOKE,   /**< partitions move to another consumer */
+    DN_CLOSE_END,      /**< end of the input */
+    DN_CLOSE_REASONS
+} dn_close_reason;
+extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
+
+/** A row of the trace's /batches: what one micro-batch did. All times in nanoseconds. */
+typedef struct dn_batch_event {
+    int64_t closed_mono_ns; /**< when it was closed */
+    int32_t thread;
+    int32_t reason;         /**< dn_close_reason */
+    int32_t rows, tokens;   /**< scored by the model */
+    int32_t reused;         /**< rows whose result was copied since the last event */
+    int32_t budget_tokens;
+    int64_t wait_ns;        /**< of the oldest row, from put to close */
+    int64_t model_ns;       /**< forward pass */
+    int64_t flops;          /**< by the formula of the operations */
+} dn_batch_event;
+
+/** Where a scorer reports; called from the model thread. */
+typedef void dn_batch_listener(void *ctx, const dn_batch_event *event);
+
+typedef struct dn_scorer_env {
+    int thread;
+    dn_batch_listener *listener;
+    void *listener_ctx;
+} dn_scorer_env;
+
+typedef struct dn_scorer_ops {
+    const char *name, *summary;
+    const dn_prop *props;
+    size_t conf_size;
+    /** Loads the model, adds a score and a label column per head. Needs the column "ids". */
+    dn_status (*bind)(void *conf, const dn_bind *bind);
+    dn_status (*open)(const void *conf, const dn_scorer_env *env, dn_scorer **scorer);
+    /** Takes a chunk. */
+    dn_status (*put)(dn_scorer *scorer, dn_chunk *chunk);
+    /** Gives a finished chunk back, NULL when there is none. */
+    dn_chunk *(*take)(dn_scorer *scorer);
+    /** Closes the open batch and scores it. */
+    dn_status (*flush)(dn_scorer *scorer, dn_close_reason reason);
+    /** Monotonic instant at which flush(DEADLINE) is due; INT64_MAX when nothing waits. */
+    int64_t (*deadline)(const dn_scorer *scorer);
+    void (*close)(dn_scorer *scorer);
+    void (*unbind)(void *conf);
+} dn_scorer_ops;
+
+#endif

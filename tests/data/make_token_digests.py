@@ -1,0 +1,90 @@
+"""Writes token_digests.txt, token_codepoints.txt and token_cases.jsonl: what the reference WordPiece makes of real and tricky text.
+
+  pip install -r models/tweets/requirements.txt
+  python tests/data/make_token_digests.py
+
+Needs ira_3days_2017-08-15_17.csv.xz in $DUNLIN_DATA (default: shared/data beside the repository). A digest is the XXH3-64 of, for
+each text in turn, its number of ids and then its ids ([CLS] and [SEP] included), all int32 little-endian.
+"""
+import csv
+import json
+import lzma
+import os
+import pathlib
+import platform
+import struct
+import sys
+
+import tokenizers
+import transformers
+import xxhash
+
+from token_texts import TEXTS
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MODEL = ROOT / "models" / "tweets"
+CORPUS = "ira_3days_2017-08-15_17.csv.xz"
+sys.path.append(str(MODEL))
+
+from normalise import normalise  # noqa: E402
+
+VERSIONS = (f"# tokenizers {tokenizers.__version__}, transformers {transformers.__version__} (BertTokenizerFast, lower-cased), "
+            f"Python {platform.python_version()}\n")
+
+
+def read_corpus():
+    data = pathlib.Path(os.environ.get("DUNLIN_DATA", ROOT.parent / "shared" / "data"))
+    with lzma.open(data / CORPUS, "rt", encoding="utf-8", newline="") as file:
+        return [row["content"] for row in csv.DictReader(file)]
+
+
+def reference(max_tokens=None):
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(MODEL).backend_tokenizer
+    tokenizer.no_padding()
+    if max_tokens:
+        tokenizer.enable_truncation(max_tokens)
+    else:
+        tokenizer.no_truncation()
+    return lambda texts: [e.ids for e in tokenizer.encode_batch(texts)]
+
+
+def digest(rows):
+    packed = b"".join(struct.pack(f"<{len(ids) + 1}i", len(ids), *ids) for ids in rows)
+    return f"{xxhash.xxh3_64_intdigest(packed):016x}"
+
+
+def write_corpus_digests(path):
+    texts = read_corpus()
+    raw = reference()(texts)
+    normalised = reference(128)([normalise(t) for t in texts])
+    with open(path, "w") as out:
+        out.write(VERSIONS)
+        out.write(f"# {CORPUS}, column content; first row, rows, normalised and cut to 128 tokens, as it is and uncut\n")
+        for first in range(0, len(texts), 1000):
+            part = slice(first, first + 1000)
+            out.write(f"{first} {len(texts[part])} {digest(normalised[part])} {digest(raw[part])}\n")
+
+
+def write_codepoint_digests(path, step=4096):
+    """Every code point, inside a word and alone."""
+    encode = reference()
+    with open(path, "w") as out:
+        out.write(VERSIONS)
+        out.write("# first code point, texts, digest; each code point c but the surrogates gives the text 'a' c 'b' ' ' c\n")
+        for first in range(0, 0x110000, step):
+            codes = [c for c in range(first, first + step) if not 0xD800 <= c < 0xE000]
+            if codes:
+                out.write(f"{first:x} {len(codes)} {digest(encode([f'a{chr(c)}b {chr(c)}' for c in codes]))}\n")
+
+
+def write_cases(path):
+    with open(path, "w") as out:
+        for text, ids in zip(TEXTS, reference()(TEXTS)):
+            out.write(json.dumps({"text": text, "ids": ids}) + "\n")
+
+
+if __name__ == "__main__":
+    write_cases(HERE / "token_cases.jsonl")
+    write_codepoint_digests(HERE / "token_codepoints.txt")
+    write_corpus_digests(HERE / "token_digests.txt")

@@ -2,10 +2,12 @@
 #define DN_KERNELS_H
 /** One table of operations for all backends.
  *
- * Shapes: T tokens of a packed batch, R rows, H hidden size, A attention heads, D = H/A, I intermediate size, V vocabulary,
- * C classes of a head. All activations are float32, row-major, dense, 64-byte aligned. Operations never allocate, never fail
- * and are called by one thread per workspace; weights are shared and const. Each output element's order of summation
- * depends on K alone, never on T or on its neighbours: a text scores bit for bit the same alone and in any batch.
+ * Shapes: T tokens of a packed batch, R rows, H hidden size, A attention heads, D = H/A, I
+ * intermediate size, V vocabulary, C classes of a head. All activations are float32, row-major,
+ * dense, 64-byte aligned. Operations never allocate, never fail and are called by one thread per
+ * workspace; weights are shared and const. Each output element's order of summation depends on K
+ * alone, never on T or on its neighbours: a text scores bit for bit the same alone and in any
+ * batch.
  *
  * ops.def gives each operation its FLOP and byte formula and its tolerance against `ref`. */
 #include "base/status.h"
@@ -20,13 +22,15 @@ extern "C" {
 /** A weight matrix [n][k] prepared by one backend for its own linear(). */
 typedef struct dn_weight {
     int n, k;
+    const char *layout; /**< who packed it ("ref", "cpu:avx2"); only its own linear() reads it */
     size_t bytes;
     void *packed; /**< 64-byte aligned, the backend's layout; ownership: whoever called pack */
 } dn_weight;
 
 typedef enum dn_activation { DN_ACT_NONE, DN_ACT_GELU, DN_ACT_TANH, DN_ACT_RELU } dn_activation;
 
-/** y[t] = layer_norm(word[token[t]] + position[t - row start] + type[0]); GELU is the exact erf form everywhere. */
+/** y[t] = layer_norm(word[token[t]] + position[t - row start] + type[0]); GELU is the exact erf
+ * form everywhere. */
 typedef struct dn_embed_args {
     int n_tokens, n_rows, hidden;
     const int32_t *token, *row_start;
@@ -36,19 +40,22 @@ typedef struct dn_embed_args {
     float *out; /**< [T][H] */
 } dn_embed_args;
 
-/** out[T][n] = act(x[T][k] W^T + bias); when gamma is given: out = layer_norm(residual + x W^T + bias) (n == H). */
+/** out[T][n] = act(x[T][k] W^T + bias); when gamma is given: out = layer_norm(residual + x W^T +
+ * bias) (n == H). */
 typedef struct dn_linear_args {
     int n_tokens;
     const float *x;
     const dn_weight *weight;
     const float *bias; /**< [n] or NULL */
     dn_activation activation;
-    const float *residual, *gamma, *beta; /**< all given, or all NULL; residual [T][n] may be `out` */
+    const float *residual, *gamma,
+        *beta; /**< all given, or all NULL; residual [T][n] may be `out` */
     float epsilon;
     float *out;
 } dn_linear_args;
 
-/** Scaled dot-product attention within each row: out[t][a*D..] = softmax(q k^T / sqrt(D)) v. qkv[T][3H] = q | k | v. */
+/** Scaled dot-product attention within each row: out[t][a*D..] = softmax(q k^T / sqrt(D)) v.
+ * qkv[T][3H] = q | k | v. */
 typedef struct dn_attention_args {
     int n_tokens, n_rows, hidden, heads;
     const int32_t *row_start;
@@ -57,7 +64,8 @@ typedef struct dn_attention_args {
     float *scratch; /**< dn_kernels.attention_scratch floats for the longest row */
 } dn_attention_args;
 
-/** out[R][p*H..]: the row's first token (CLS), the mean over its tokens, or both side by side in the given order. */
+/** out[R][p*H..]: the row's first token (CLS), the mean over its tokens, or both side by side in
+ * the given order. */
 typedef enum dn_pooling { DN_POOL_CLS = 1, DN_POOL_MEAN = 2 } dn_pooling;
 typedef struct dn_pool_args {
     int n_rows, hidden;
@@ -75,8 +83,8 @@ typedef struct dn_softmax_args {
 } dn_softmax_args;
 
 typedef struct dn_kernels {
-    const char *name;    /**< "ref", "cpu" */
-    const char *isa;     /**< "scalar", "avx2", "avx512": what was chosen */
+    const char *name;      /**< "ref", "cpu" */
+    const char *isa;       /**< "scalar", "avx2", "avx512": what was chosen */
     const char *precision; /**< "fp32" */
     /** Prepares w[n][k] (row-major). The result is the caller's: dn_weight_free. */
     dn_status (*pack)(const float *w, int n, int k, dn_weight *out);
@@ -86,19 +94,21 @@ typedef struct dn_kernels {
     void (*attention)(const dn_attention_args *);
     void (*pool)(const dn_pool_args *);
     void (*softmax)(const dn_softmax_args *);
-    /** FMA peak of one core by this instruction set, GFLOP/s, measured now for about `ms` milliseconds. */
+    /** FMA peak of one core by this instruction set, GFLOP/s, measured now for about `ms`
+     * milliseconds. */
     double (*measure_peak)(int ms);
 } dn_kernels;
 
 void dn_weight_free(dn_weight *weight);
 
-/** The best backend of this machine, or the one that `force` names ("ref", "cpu", "cpu:avx2"; NULL: environment
- *  variable DN_BACKEND, else best). An unknown or impossible name is a CONFIG error that lists what there is.
- *  thread  main, at set-up */
+/** The best backend of this machine, or the one that `force` names ("ref", "cpu", "cpu:avx2"; NULL:
+ * environment variable DN_BACKEND, else best). An unknown or impossible name is a CONFIG error that
+ * lists what there is. thread  main, at set-up */
 dn_status dn_kernels_select(const char *force, const dn_kernels **out);
 
-/** All backends and instruction sets built in, usable on this machine or not: for conformance, bench and describe.
- *  Returns the number; table[i] may be NULL when this machine lacks it, names[i] never. */
+/** All backends and instruction sets built in, usable on this machine or not: for conformance,
+ * bench and describe. Returns the number; table[i] may be NULL when this machine lacks it, names[i]
+ * never. */
 int dn_kernels_list(const dn_kernels **table, const char **names, int max);
 
 #ifdef __cplusplus

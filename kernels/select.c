@@ -1,0 +1,80 @@
+#include "kernels/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAMES_BYTES = 256 };
+
+static bool always(void) {
+    return true;
+}
+
+static const dn_backend ref = {"ref", always, &dn_kernels_ref};
+
+/** Best first: the cpu's instruction sets, then the oracle. */
+static const dn_backend *backend_at(int i) {
+    return i < dn_n_cpu_backends ? &dn_cpu_backends[i] : i == dn_n_cpu_backends ? &ref : NULL;
+}
+
+/** "cpu" names the best of cpu:*, so a name matches in full or up to a colon. */
+static bool is_named(const dn_backend *backend, const char *name) {
+    size_t length = strlen(name);
+    return strncmp(backend->name, name, length) == 0 &&
+           (backend->name[length] == '\0' || backend->name[length] == ':');
+}
+
+static void list_usable(char names[NAMES_BYTES]) {
+    size_t used = 0;
+    names[0] = '\0';
+    for (int i = 0; backend_at(i); i++) {
+        if (backend_at(i)->usable() && used < NAMES_BYTES) {
+            int n = snprintf(names + used, NAMES_BYTES - used, "%s%s", used ? ", " : "",
+                             backend_at(i)->name);
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+}
+
+dn_status dn_kernels_select(const char *force, const dn_kernels **out) {
+    const char *name = force ? force : getenv("DN_BACKEND");
+    const dn_backend *known = NULL;
+    for (int i = 0; backend_at(i); i++) {
+        const dn_backend *backend = backend_at(i);
+        if (name && *name && !is_named(backend, name)) {
+            continue;
+        }
+        if (backend->usable()) {
+            *out = backend->kernels;
+            return DN_OK;
+        }
+        known = backend;
+    }
+    char names[NAMES_BYTES];
+    list_usable(names);
+    if (known) {
+        return DN_FAIL(CONFIG, "backend \"%s\": this machine lacks its instructions; it can run %s",
+                       name, names);
+    }
+    return DN_FAIL(
+        CONFIG,
+        "backend \"%s\" (%s) is not known; this machine can run %s, or \"cpu\" for the best", name,
+        force ? "from the settings" : "from DN_BACKEND", names);
+}
+
+int dn_kernels_list(const dn_kernels **table, const char **names, int max) {
+    int n = 0;
+    for (; n < max && backend_at(n); n++) {
+        const dn_backend *backend = backend_at(n);
+        table[n] = backend->usable() ? backend->kernels : NULL;
+        names[n] = backend->name;
+    }
+    return n;
+}
+
+void dn_weight_free(dn_weight *weight) {
+    if (weight) {
+        free(weight->packed);
+        *weight = (dn_weight){0};
+    }
+}

@@ -24,7 +24,8 @@ static dn_arena_block *block_new(size_t size) {
     return block;
 }
 
-/* The next block that can hold `size`: one kept from before a reset, or a new one put behind the current. */
+/* The next block that can hold `size`: one kept from before a reset, or a new one put behind the
+ * current. */
 static dn_arena_block *advance(dn_arena *arena, size_t size) {
     dn_arena_block *block = arena->current ? arena->current->next : arena->first;
     if (block && block->size >= size) {

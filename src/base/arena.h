@@ -21,8 +21,9 @@ typedef struct dn_arena {
 /** Makes an empty arena that grows by blocks of `block_bytes`; nothing is reserved yet. */
 void dn_arena_init(dn_arena *arena, size_t block_bytes);
 
-/** Memory of `size` bytes aligned to 16; never NULL (the process ends with E1502 when memory is exhausted).
- *  ownership  the arena's, until reset or free      thread  one at a time      cost  O(1) */
+/** Memory of `size` bytes aligned to 16; never NULL (the process ends with E1502 when memory is
+ * exhausted). ownership  the arena's, until reset or free      thread  one at a time      cost O(1)
+ */
 void *dn_arena_take(dn_arena *arena, size_t size);
 
 /** Like take, zeroed. */

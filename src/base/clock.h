@@ -1,7 +1,7 @@
 #ifndef DN_BASE_CLOCK_H
 #define DN_BASE_CLOCK_H
-/** Time. `mono` counts nanoseconds from an arbitrary start and never jumps (durations); `wall` is nanoseconds since
- * 1970-01-01 UTC and may (send times that cross machines). */
+/** Time. `mono` counts nanoseconds from an arbitrary start and never jumps (durations); `wall` is
+ * nanoseconds since 1970-01-01 UTC and may (send times that cross machines). */
 #include <stddef.h>
 #include <stdint.h>
 

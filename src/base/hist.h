@@ -1,9 +1,11 @@
 #ifndef DN_BASE_HIST_H
 #define DN_BASE_HIST_H
-/** Log-linear histograms of non-negative integers (usually nanoseconds), mergeable by adding buckets.
+/** Log-linear histograms of non-negative integers (usually nanoseconds), mergeable by adding
+ * buckets.
  *
- * Each power of two is cut into 32 equal buckets, so a percentile is within 3.2 % of the true value. One bucket table
- * for traces, MPI reduction and reports: percentiles are read from the merged counts, never averaged. */
+ * Each power of two is cut into 32 equal buckets, so a percentile is within 3.2 % of the true
+ * value. One bucket table for traces, MPI reduction and reports: percentiles are read from the
+ * merged counts, never averaged. */
 #include <stdint.h>
 
 enum { DN_HIST_SUB_BITS = 5, DN_HIST_BUCKETS = (64 - DN_HIST_SUB_BITS + 1) << DN_HIST_SUB_BITS };

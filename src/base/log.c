@@ -34,7 +34,8 @@ void dn_log(dn_level level, const char *fmt, ...) {
     char when[21];
     dn_wall_format(dn_wall_ns(), when);
     if (setup.size > 1) {
-        fprintf(stderr, "%s %-5s r%04d@%s %s\n", when, level_name[level], setup.rank, setup.host, text);
+        fprintf(stderr, "%s %-5s r%04d@%s %s\n", when, level_name[level], setup.rank, setup.host,
+                text);
     } else {
         fprintf(stderr, "%s %-5s %s\n", when, level_name[level], text);
     }
@@ -46,7 +47,8 @@ void dn_log_failure(void) {
     if (setup.size > 1) {
         snprintf(where, sizeof where, "rank %d: ", setup.rank);
     }
-    fprintf(stderr, "dunlin: E%d %s%s\n", dn_error_get(failure->error)->number, where, failure->text);
+    fprintf(stderr, "dunlin: E%d %s%s\n", dn_error_get(failure->error)->number, where,
+            failure->text);
     if (setup.level >= DN_LOG_DEBUG && failure->file) {
         fprintf(stderr, "dunlin: decided at %s:%d\n", failure->file, failure->line);
     }

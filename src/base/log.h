@@ -1,7 +1,7 @@
 #ifndef DN_BASE_LOG_H
 #define DN_BASE_LOG_H
-/** Lines for the person at the terminal: standard error, prefixed with time, level and, in a job of several ranks, rank
- * and host. Called by run/ and cmd/ only; libraries return failures instead. */
+/** Lines for the person at the terminal: standard error, prefixed with time, level and, in a job of
+ * several ranks, rank and host. Called by run/ and cmd/ only; libraries return failures instead. */
 
 typedef enum dn_level { DN_LOG_ERROR, DN_LOG_WARN, DN_LOG_INFO, DN_LOG_DEBUG } dn_level;
 

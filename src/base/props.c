@@ -20,16 +20,27 @@ static const unit count_units[] = {{"", 1},         {"k", 1e3},         {"K", 1e
                                    {"M", 1e6},      {"G", 1e9},         {"Ki", 1024},
                                    {"Mi", 1048576}, {"Gi", 1073741824}, {NULL, 0}};
 
-static const unit byte_units[] = {
-    {"", 1},          {"B", 1},          {"kB", 1e3},          {"KB", 1e3},
-    {"MB", 1e6},      {"GB", 1e9},       {"TB", 1e12},         {"KiB", 1024},
-    {"MiB", 1048576}, {"GiB", 1073741824}, {"TiB", 1099511627776.0}, {"Ki", 1024},
-    {"Mi", 1048576},  {"Gi", 1073741824}, {"k", 1e3},          {"M", 1e6},
-    {"G", 1e9},       {NULL, 0}};
+static const unit byte_units[] = {{"", 1},
+                                  {"B", 1},
+                                  {"kB", 1e3},
+                                  {"KB", 1e3},
+                                  {"MB", 1e6},
+                                  {"GB", 1e9},
+                                  {"TB", 1e12},
+                                  {"KiB", 1024},
+                                  {"MiB", 1048576},
+                                  {"GiB", 1073741824},
+                                  {"TiB", 1099511627776.0},
+                                  {"Ki", 1024},
+                                  {"Mi", 1048576},
+                                  {"Gi", 1073741824},
+                                  {"k", 1e3},
+                                  {"M", 1e6},
+                                  {"G", 1e9},
+                                  {NULL, 0}};
 
-static const unit duration_units[] = {{"ns", 1},    {"us", 1e3},     {"ms", 1e6},
-                                      {"s", 1e9},   {"min", 60e9},   {"h", 3600e9},
-                                      {"d", 86400e9}, {NULL, 0}};
+static const unit duration_units[] = {{"ns", 1},     {"us", 1e3},   {"ms", 1e6},    {"s", 1e9},
+                                      {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {NULL, 0}};
 
 static const unit real_units[] = {{"", 1}, {"%", 0.01}, {NULL, 0}};
 
@@ -60,10 +71,12 @@ static dn_status parse_number(const char *text, const unit *units, const char *k
     }
     char known[160] = "";
     list_units(units, known, sizeof known);
-    return DN_FAIL(CONFIG, "'%s' is not a %s (a number with one of the units %s)", text, kind, known);
+    return DN_FAIL(CONFIG, "'%s' is not a %s (a number with one of the units %s)", text, kind,
+                   known);
 }
 
-static dn_status parse_integer(const char *text, const unit *units, const char *kind, int64_t *out) {
+static dn_status parse_integer(const char *text, const unit *units, const char *kind,
+                               int64_t *out) {
     double value;
     DN_TRY(parse_number(text, units, kind, &value));
     double whole = nearbyint(value);
@@ -148,7 +161,17 @@ static void set_text(char **slot, const char *text) {
     *slot = copy;
 }
 
+static void free_strings(char **strings, int n) {
+    for (int i = 0; i < n; i++) {
+        free(strings[i]);
+    }
+    free(strings);
+}
+
+/* A written list replaces the default one. */
 static void set_list(dn_list *list, const char *text) {
+    free_strings(list->item, list->n);
+    *list = (dn_list){0};
     char *copy = dn_strdup(text);
     char *rest = copy;
     for (char *item; (item = strsep(&rest, ","));) {
@@ -169,7 +192,8 @@ static void set_list(dn_list *list, const char *text) {
 static dn_status set_map(dn_map *map, const char *text) {
     const char *sign = strchr(text, '=');
     if (!sign || sign == text) {
-        return DN_FAIL(CONFIG, "'%s' is not a mapping (key: value, or key=value on the command line)", text);
+        return DN_FAIL(
+            CONFIG, "'%s' is not a mapping (key: value, or key=value on the command line)", text);
     }
     char *key = dn_strdup(text);
     key[sign - text] = '\0';
@@ -295,7 +319,8 @@ static void print_list(const dn_list *list, char *out, size_t out_size) {
 static void print_map(const dn_map *map, char *out, size_t out_size) {
     size_t n = (size_t)snprintf(out, out_size, "{");
     for (int i = 0; i < map->n && n < out_size; i++) {
-        n += (size_t)snprintf(out + n, out_size - n, "%s%s: %s", i ? ", " : "", map->key[i], map->value[i]);
+        n += (size_t)snprintf(out + n, out_size - n, "%s%s: %s", i ? ", " : "", map->key[i],
+                              map->value[i]);
     }
     if (n < out_size) {
         snprintf(out + n, out_size - n, "}");
@@ -316,10 +341,14 @@ void dn_prop_print(const dn_prop *prop, const void *conf, char *out, size_t out_
         snprintf(out, out_size, "%s", *(const bool *)slot ? "true" : "false");
         break;
     case DN_P_COUNT:
-        print_scaled(*(const int64_t *)slot, (const unit[]){{"", 1}, {"Ki", 1024}, {"Mi", 1048576}, {NULL, 0}}, out, out_size);
+        print_scaled(*(const int64_t *)slot,
+                     (const unit[]){{"", 1}, {"Ki", 1024}, {"Mi", 1048576}, {NULL, 0}}, out,
+                     out_size);
         break;
     case DN_P_BYTES:
-        print_scaled(*(const int64_t *)slot, (const unit[]){{"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}},
+        print_scaled(*(const int64_t *)slot,
+                     (const unit[]){
+                         {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}},
                      out, out_size);
         break;
     case DN_P_DURATION:
@@ -338,13 +367,6 @@ void dn_prop_print(const dn_prop *prop, const void *conf, char *out, size_t out_
         print_list(slot, out, out_size);
         break;
     }
-}
-
-static void free_strings(char **strings, int n) {
-    for (int i = 0; i < n; i++) {
-        free(strings[i]);
-    }
-    free(strings);
 }
 
 void dn_props_free(const dn_prop *props, void *conf) {

@@ -2,8 +2,9 @@
 #define DN_BASE_PROPS_H
 /** Property tables: one truth for parsing, defaults, checks, `describe` and the reference manual.
  *
- * Every stage, source, sink and section of a job file has a const table of dn_prop that ends with a row without a name.
- * Values are written in the job file with units (`5ms`, `16Ki`, `1.5MiB`) and stored in the conf struct in the base unit:
+ * Every stage, source, sink and section of a job file has a const table of dn_prop that ends with a
+ * row without a name. Values are written in the job file with units (`5ms`, `16Ki`, `1.5MiB`) and
+ * stored in the conf struct in the base unit:
  *
  *   type          stored as      written as
  *   TEXT PATH     char *         text; owned by the conf, freed by dn_props_free
@@ -50,9 +51,10 @@ typedef struct dn_list {
 typedef struct dn_prop {
     const char *name;
     dn_prop_type type;
-    size_t offset;              /**< of the value in the conf struct */
-    const char *initial;        /**< default as it would be written; NULL: required (TEXT PATH) or empty (MAP LIST) */
-    double min, max;            /**< base unit; both 0: unlimited */
+    size_t offset;       /**< of the value in the conf struct */
+    const char *initial; /**< default as it would be written; NULL: required (TEXT PATH) or empty
+                            (MAP LIST) */
+    double min, max;     /**< base unit; both 0: unlimited */
     const char *const *choices; /**< CHOICE: words, NULL-terminated */
     const char *text;           /**< one sentence for the manual */
 } dn_prop;
@@ -60,7 +62,8 @@ typedef struct dn_prop {
 /** Sets all defaults in zeroed `conf`. */
 dn_status dn_props_init(const dn_prop *props, void *conf);
 
-/** Parses and stores one value; on error records CONFIG with what is wrong, without a place (the caller knows it). */
+/** Parses and stores one value; on error records CONFIG with what is wrong, without a place (the
+ * caller knows it). */
 dn_status dn_prop_set(const dn_prop *prop, void *conf, const char *value);
 
 /** Adds one entry of a MAP, one item of a LIST. */
@@ -79,7 +82,8 @@ void dn_prop_print(const dn_prop *prop, const void *conf, char *out, size_t out_
 
 void dn_props_free(const dn_prop *props, void *conf);
 
-/** Levenshtein distance, and whether `candidate` is near enough to `word` to be offered as "did you mean". */
+/** Levenshtein distance, and whether `candidate` is near enough to `word` to be offered as "did you
+ * mean". */
 int dn_edit_distance(const char *a, const char *b);
 bool dn_near(const char *word, const char *candidate);
 

@@ -41,7 +41,8 @@ void dn_ring_free(dn_ring *ring) {
     free(ring);
 }
 
-/* Waits on `cond` until `*ready` changes its mind, the ring closes or the time is over; adds the wait to `*waited_ns`. */
+/* Waits on `cond` until `*ready` changes its mind, the ring closes or the time is over; adds the
+ * wait to `*waited_ns`. */
 static dn_status wait(dn_ring *ring, pthread_cond_t *cond, bool (*ready)(const dn_ring *),
                       int64_t timeout_ns, int64_t *waited_ns) {
     if (ready(ring) || ring->closed) {

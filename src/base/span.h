@@ -1,6 +1,7 @@
 #ifndef DN_BASE_SPAN_H
 #define DN_BASE_SPAN_H
-/** A view of bytes that somebody else owns. ptr == NULL means null (absent); an empty text has ptr != NULL, len == 0. */
+/** A view of bytes that somebody else owns. ptr == NULL means null (absent); an empty text has ptr
+ * != NULL, len == 0. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>

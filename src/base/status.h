@@ -2,8 +2,9 @@
 #define DN_BASE_STATUS_H
 /** Errors as values.
  *
- * Functions that can fail return dn_status. Whoever decides an error records it once with DN_FAIL (code, text, file and
- * line, kept per thread); everyone else forwards with DN_TRY. Libraries never print and never exit. */
+ * Functions that can fail return dn_status. Whoever decides an error records it once with DN_FAIL
+ * (code, text, file and line, kept per thread); everyone else forwards with DN_TRY. Libraries never
+ * print and never exit. */
 
 /** What a caller can do about it. */
 typedef enum dn_status {
@@ -45,17 +46,18 @@ const dn_error_info *dn_error_get(dn_error error);
 
 /** Records a failure for this thread and returns `status`.
  *  thread  any; per thread      blocks  never */
-dn_status dn_fail(dn_status status, dn_error error, const char *file, int line, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+dn_status dn_fail(dn_status status, dn_error error, const char *file, int line, const char *fmt,
+                  ...) __attribute__((format(printf, 5, 6)));
 
-/** The thread's last failure; error is DN_E_NONE when there was none. lends until the next DN_FAIL of this thread */
+/** The thread's last failure; error is DN_E_NONE when there was none. lends until the next DN_FAIL
+ * of this thread */
 const dn_failure *dn_failure_last(void);
 
 /** Copies another thread's failure into this thread, so that it can be forwarded. */
 void dn_failure_set(const dn_failure *failure);
 
 /** Records with the status FATAL: `return DN_FAIL(CONFIG, "%s:%d: ...", ...)`. */
-#define DN_FAIL(code, ...) dn_fail(DN_FATAL, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__)
+#define DN_FAIL(code, ...)            dn_fail(DN_FATAL, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__)
 #define DN_FAIL_AS(status, code, ...) dn_fail(status, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__)
 
 /** Forwards anything but OK. */

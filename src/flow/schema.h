@@ -2,15 +2,17 @@
 #define DN_FLOW_SCHEMA_H
 /** The columns of a pipeline, bound by name at set-up and used by index on the data path.
  *
- * The source adds the columns it fills, each stage looks up what it reads and adds what it makes, the scorer adds one
- * pair per head, the sinks look up what they write. After binding the schema is const. */
+ * The source adds the columns it fills, each stage looks up what it reads and adds what it makes,
+ * the scorer adds one pair per head, the sinks look up what they write. After binding the schema is
+ * const. */
 #include "base/span.h"
 #include "base/status.h"
 
 #include <stdint.h>
 
 typedef enum dn_type {
-    DN_BYTES, /**< dn_span per row; a view into the chunk's arena or into memory that lives as long as the chunk */
+    DN_BYTES, /**< dn_span per row; a view into the chunk's arena or into memory that lives as long
+                 as the chunk */
     DN_I64,   /**< int64_t per row */
     DN_F32,   /**< `width` floats per row: scores */
     DN_LABEL, /**< uint8_t per row, an index into `labels`; DN_NO_LABEL is null */
@@ -25,15 +27,15 @@ typedef struct dn_ids {
 } dn_ids;
 
 typedef struct dn_field {
-    const char *name;           /**< unique in the pipeline; lends until the pipeline ends */
+    const char *name; /**< unique in the pipeline; lends until the pipeline ends */
     dn_type type;
-    int width;                  /**< F32: floats per row; else 1 */
-    const char *const *labels;  /**< LABEL, F32: names of the classes, n_labels of them */
+    int width;                 /**< F32: floats per row; else 1 */
+    const char *const *labels; /**< LABEL, F32: names of the classes, n_labels of them */
     int n_labels;
-    const char *units;          /**< UDUNITS word, "" for none */
-    const char *long_name;      /**< a sentence for the HDF5 attribute */
-    const char *group;          /**< HDF5 group: "records", "scores", "labels" */
-    bool transient;             /**< not for sinks (raw value, token ids) */
+    const char *units;     /**< UDUNITS word, "" for none */
+    const char *long_name; /**< a sentence for the HDF5 attribute */
+    const char *group;     /**< HDF5 group: "records", "scores", "labels" */
+    bool transient;        /**< not for sinks (raw value, token ids) */
 } dn_field;
 
 typedef struct dn_schema {
@@ -41,13 +43,16 @@ typedef struct dn_schema {
     dn_field field[DN_MAX_FIELDS];
 } dn_schema;
 
-/** Adds a column; its index. CONFIG error when the name is taken with another type (same name and type: the old index). */
+/** Adds a column; its index. CONFIG error when the name is taken with another type (same name and
+ * type: the old index). */
 dn_status dn_schema_add(dn_schema *schema, dn_field field, int *index);
 
 /** Index of the column, -1 when absent. */
 int dn_schema_find(const dn_schema *schema, const char *name);
 
-/** Like find, but a missing column or a wrong type is a CONFIG error that names `who` and the columns there are. */
-dn_status dn_schema_need(const dn_schema *schema, const char *who, const char *name, dn_type type, int *index);
+/** Like find, but a missing column or a wrong type is a CONFIG error that names `who` and the
+ * columns there are. */
+dn_status dn_schema_need(const dn_schema *schema, const char *who, const char *name, dn_type type,
+                         int *index);
 
 #endif

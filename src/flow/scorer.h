@@ -1,8 +1,10 @@
 #ifndef DN_FLOW_SCORER_H
 #define DN_FLOW_SCORER_H
-/** What a model thread drives: takes chunks, makes micro-batches over their rows, gives finished chunks back.
+/** What a model thread drives: takes chunks, makes micro-batches over their rows, gives finished
+ * chunks back.
  *
- * One scorer per model thread over shared weights. put() may run a batch (and therefore take long). */
+ * One scorer per model thread over shared weights. put() may run a batch (and therefore take long).
+ */
 #include "flow/stage.h"
 
 typedef struct dn_scorer dn_scorer;
@@ -25,13 +27,13 @@ extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
 typedef struct dn_batch_event {
     int64_t closed_mono_ns; /**< when it was closed */
     int32_t thread;
-    int32_t reason;         /**< dn_close_reason */
-    int32_t rows, tokens;   /**< scored by the model */
-    int32_t reused;         /**< rows whose result was copied since the last event */
+    int32_t reason;       /**< dn_close_reason */
+    int32_t rows, tokens; /**< scored by the model */
+    int32_t reused;       /**< rows whose result was copied since the last event */
     int32_t budget_tokens;
-    int64_t wait_ns;        /**< of the oldest row, from put to close */
-    int64_t model_ns;       /**< forward pass */
-    int64_t flops;          /**< by the formula of the operations */
+    int64_t wait_ns;  /**< of the oldest row, from put to close */
+    int64_t model_ns; /**< forward pass */
+    int64_t flops;    /**< by the formula of the operations */
 } dn_batch_event;
 
 /** Where a scorer reports; called from the model thread. */

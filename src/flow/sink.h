@@ -1,11 +1,13 @@
 #ifndef DN_FLOW_SINK_H
 #define DN_FLOW_SINK_H
-/** Where results go. Each sink keeps its own cursor, the next offset per partition, together with its data: a restart
- * begins at the lowest cursor of the pipeline's sinks and each sink drops what lies below its own.
+/** Where results go. Each sink keeps its own cursor, the next offset per partition, together with
+ * its data: a restart begins at the lowest cursor of the pipeline's sinks and each sink drops what
+ * lies below its own.
  *
- * Called by the pipeline's sink thread only, except cursor(), which is called once before. Order for a chunk: write to
- * every sink; then, for each sink that is due, the dead letters are made durable first, then commit of the sink. So a
- * durable cursor proves that the dead letters below it are durable too. */
+ * Called by the pipeline's sink thread only, except cursor(), which is called once before. Order
+ * for a chunk: write to every sink; then, for each sink that is due, the dead letters are made
+ * durable first, then commit of the sink. So a durable cursor proves that the dead letters below it
+ * are durable too. */
 #include "flow/source.h"
 
 typedef struct dn_sink dn_sink;
@@ -15,12 +17,13 @@ enum { DN_ALL_PARTITIONS = -1, DN_NOTHING_DUE = -2 };
 
 typedef struct dn_sink_env {
     const char *job, *pipeline, *output;
-    const char *run_id, *resolved_job, *model_sha256; /**< provenance, for HDF5 attributes; may be "" */
+    const char *run_id, *resolved_job,
+        *model_sha256; /**< provenance, for HDF5 attributes; may be "" */
     const dn_schema *schema;
-    const char *topic;    /**< the source's */
+    const char *topic; /**< the source's */
     int rank, size, n_partitions;
     const dn_map *kafka;
-    void *bus;            /**< dn_bus of a fused topic, or NULL */
+    void *bus; /**< dn_bus of a fused topic, or NULL */
 } dn_sink_env;
 
 typedef struct dn_sink_stats {
@@ -38,13 +41,15 @@ typedef struct dn_sink_ops {
     dn_status (*open)(const void *conf, const dn_sink_env *env, dn_sink **sink);
     /** Durable cursor of a partition, DN_CURSOR_NONE when it has none. */
     int64_t (*cursor)(const dn_sink *sink, int32_t partition);
-    /** Writes the kept rows of the chunk whose offset is at or above its cursor, and moves its pending cursor to
-     *  chunk->next. Also counts the chunk's fates for the rows it passes. */
+    /** Writes the kept rows of the chunk whose offset is at or above its cursor, and moves its
+     * pending cursor to chunk->next. Also counts the chunk's fates for the rows it passes. */
     dn_status (*write)(dn_sink *sink, const dn_chunk *chunk);
-    /** A partition (or DN_ALL_PARTITIONS) whose pending data should be made durable now, or DN_NOTHING_DUE. */
+    /** A partition (or DN_ALL_PARTITIONS) whose pending data should be made durable now, or
+     * DN_NOTHING_DUE. */
     int32_t (*due)(const dn_sink *sink, int64_t mono_ns);
-    /** Makes pending data durable, for one partition or all; on OK cursor() tells the new cursors. ABORT: the sink has
-     *  made everything since the last commit undone and again (topic), call commit again.     blocks  yes */
+    /** Makes pending data durable, for one partition or all; on OK cursor() tells the new cursors.
+     * ABORT: the sink has made everything since the last commit undone and again (topic), call
+     * commit again.     blocks  yes */
     dn_status (*commit)(dn_sink *sink, int32_t partition);
     void (*stats)(const dn_sink *sink, dn_sink_stats *stats);
     /** Gives up what is not committed, frees. Commit first. */

@@ -2,9 +2,11 @@
 #define DN_FLOW_STAGE_H
 /** A text stage: one const struct at the foot of its file, one row in job/registry.c.
  *
- * Calls, in this order: props set by the job file -> bind (once, main thread) -> open (per worker) -> run (per chunk)
- * -> close -> unbind. `conf` is const once bound and shared by the workers. A stage loops over chunk->sel, reads and
- * writes columns by the indices it found in bind, and never keeps a pointer into a chunk after run. */
+ * Calls, in this order: props set by the job file -> bind (once, main thread) -> open (per worker)
+ * -> run (per chunk)
+ * -> close -> unbind. `conf` is const once bound and shared by the workers. A stage loops over
+ * chunk->sel, reads and writes columns by the indices it found in bind, and never keeps a pointer
+ * into a chunk after run. */
 #include "base/props.h"
 #include "flow/chunk.h"
 
@@ -12,7 +14,8 @@
 typedef struct dn_bind {
     dn_schema *schema;
     const char *job, *pipeline;
-    const char *base_dir;  /**< relative paths of the job file are relative to this: the working directory */
+    const char *
+        base_dir; /**< relative paths of the job file are relative to this: the working directory */
     const char *model_dir; /**< the pipeline's model, NULL without one */
     const char *output;    /**< the output folder */
     const char *kept;      /**< comma list of columns a sink or later stage names, or NULL */

@@ -1,0 +1,382 @@
+/** Set-up and tear-down of a pipeline. */
+#include "flow/pipeline.h"
+
+#include "base/memory.h"
+#include "flow/pipeline_parts.h"
+
+#include <stdlib.h>
+
+enum { RING_CHUNKS = 8 };
+
+/* ---- binding ---- */
+
+static dn_status name_part(dn_status status, const char *pipeline, const char *part) {
+    if (status == DN_FATAL) {
+        dn_failure failure = *dn_failure_last();
+        return dn_fail(status, failure.error, failure.file, failure.line, "pipeline %s, %s: %s",
+                       pipeline, part, failure.text);
+    }
+    return status;
+}
+
+#define BIND(ops, conf)                                                                            \
+    DN_TRY(name_part((ops)->bind ? (ops)->bind(conf, &bind) : DN_OK, plan->name, (ops)->name))
+
+dn_status dn_pipeline_bind(dn_pipeline_plan *plan, const dn_bind *job_bind) {
+    dn_bind bind = *job_bind;
+    bind.schema = &plan->schema;
+    bind.pipeline = plan->name;
+    plan->bound = true;
+    BIND(plan->source, plan->source_conf);
+    for (int i = 0; i < plan->n_stages; i++) {
+        BIND(plan->stage[i], plan->stage_conf[i]);
+    }
+    if (plan->scorer) {
+        BIND(plan->scorer, plan->scorer_conf);
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        BIND(plan->sink[i], plan->sink_conf[i]);
+    }
+    BIND(plan->letters, plan->letters_conf);
+    return DN_OK;
+}
+
+#undef BIND
+
+void dn_pipeline_unbind(dn_pipeline_plan *plan) {
+    if (!plan->bound) {
+        return;
+    }
+    plan->bound = false;
+    if (plan->source->unbind) {
+        plan->source->unbind(plan->source_conf);
+    }
+    for (int i = 0; i < plan->n_stages; i++) {
+        if (plan->stage[i]->unbind) {
+            plan->stage[i]->unbind(plan->stage_conf[i]);
+        }
+    }
+    if (plan->scorer && plan->scorer->unbind) {
+        plan->scorer->unbind(plan->scorer_conf);
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        if (plan->sink[i]->unbind) {
+            plan->sink[i]->unbind(plan->sink_conf[i]);
+        }
+    }
+    if (plan->letters->unbind) {
+        plan->letters->unbind(plan->letters_conf);
+    }
+}
+
+/* ---- opening ---- */
+
+static dn_status open_sinks(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    dn_sink_env env = {
+        .job = plan->job,
+        .pipeline = plan->name,
+        .output = pipeline->env.output,
+        .run_id = pipeline->env.run_id,
+        .resolved_job = pipeline->env.resolved_job,
+        .model_sha256 = pipeline->env.model_sha256,
+        .schema = &plan->schema,
+        .topic = pipeline->topic,
+        .rank = pipeline->env.rank,
+        .size = pipeline->env.size,
+        .n_partitions = pipeline->n_partitions,
+        .kafka = pipeline->env.kafka,
+    };
+    for (int i = 0; i < plan->n_sinks; i++) {
+        env.bus = pipeline->env.sink_bus[i];
+        DN_TRY(name_part(plan->sink[i]->open(plan->sink_conf[i], &env, &pipeline->sink[i]),
+                         plan->name, plan->sink[i]->name));
+    }
+    env.bus = NULL;
+    return plan->letters->open(plan->letters_conf, &env, &pipeline->letters);
+}
+
+/* Each partition begins at the lowest cursor of the sinks; a sink without one wants the whole. */
+static void find_start(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    for (int p = 0; p < pipeline->n_partitions; p++) {
+        int64_t lowest = INT64_MAX;
+        for (int i = 0; i < plan->n_sinks && p % pipeline->env.size == pipeline->env.rank; i++) {
+            int64_t cursor = plan->sink[i]->cursor(pipeline->sink[i], p);
+            lowest = cursor < lowest ? cursor : lowest;
+        }
+        pipeline->start[p] = lowest == INT64_MAX ? DN_CURSOR_NONE : lowest;
+        pipeline->reported[p] = pipeline->start[p];
+    }
+}
+
+static dn_status open_source(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    dn_source_env env = {
+        .job = plan->job,
+        .pipeline = plan->name,
+        .output = pipeline->env.output,
+        .rank = pipeline->env.rank,
+        .size = pipeline->env.size,
+        .n_partitions = pipeline->n_partitions,
+        .start = pipeline->start,
+        .bounded = pipeline->env.bounded,
+        .kafka = pipeline->env.kafka,
+        .fed = pipeline->env.fed,
+        .fed_ctx = pipeline->env.fed_ctx,
+        .bus = pipeline->env.source_bus,
+    };
+    return name_part(plan->source->open(plan->source_conf, &env, &pipeline->source), plan->name,
+                     plan->source->name);
+}
+
+static dn_station *add_station(dn_pipeline *pipeline, const char *name, void *(*body)(void *),
+                               int n_crew, bool ordered) {
+    dn_station *station = &pipeline->station[pipeline->n_stations++];
+    station->pipeline = pipeline;
+    strncpy(station->name, name, sizeof station->name - 1);
+    station->in = dn_ring_new(RING_CHUNKS);
+    station->body = body;
+    station->n_crew = n_crew;
+    station->crew = dn_alloc_array((size_t)n_crew, sizeof *station->crew);
+    for (int i = 0; i < n_crew; i++) {
+        station->crew[i].station = station;
+        station->crew[i].index = i;
+    }
+    if (ordered) {
+        station->reorder = dn_reorder_new(pipeline->n_partitions);
+    }
+    if (pipeline->n_stations > 1) {
+        station[-1].next = station;
+    }
+    return station;
+}
+
+/* Stages of one kind in a row share a station. */
+static void add_text_stations(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    dn_station *station = NULL;
+    for (int i = 0; i < plan->n_stages; i++) {
+        bool ordered = plan->stage[i]->order == DN_ORDERED;
+        if (!station || ordered != (station->reorder != NULL)) {
+            station = add_station(pipeline, ordered ? "ordered" : "text", dn_text_body,
+                                  ordered ? 1 : plan->text_threads, ordered);
+            station->first_stage = i;
+        }
+        station->n_stages++;
+    }
+}
+
+static dn_status open_stage_workers(dn_pipeline *pipeline, dn_station *station) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    for (int c = 0; c < station->n_crew; c++) {
+        for (int i = 0; i < station->n_stages; i++) {
+            const dn_stage_ops *stage = plan->stage[station->first_stage + i];
+            if (stage->open) {
+                DN_TRY(stage->open(plan->stage_conf[station->first_stage + i],
+                                   &station->crew[c].worker[i]));
+            }
+        }
+    }
+    return DN_OK;
+}
+
+static dn_status add_model_station(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    dn_station *station = add_station(pipeline, "model", dn_model_body, plan->model_threads, false);
+    for (int c = 0; c < station->n_crew; c++) {
+        dn_scorer_env env = {
+            .thread = c, .listener = pipeline->env.batch, .listener_ctx = pipeline->env.batch_ctx};
+        DN_TRY(plan->scorer->open(plan->scorer_conf, &env, &station->crew[c].scorer));
+    }
+    return DN_OK;
+}
+
+static dn_status open_stations(dn_pipeline *pipeline) {
+    add_text_stations(pipeline);
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        DN_TRY(open_stage_workers(pipeline, &pipeline->station[i]));
+    }
+    if (pipeline->plan->scorer) {
+        DN_TRY(add_model_station(pipeline));
+    }
+    add_station(pipeline, "sink", dn_sink_body, 1, true);
+    return DN_OK;
+}
+
+static void make_chunks(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    pipeline->free_chunks = dn_ring_new((size_t)plan->n_chunks);
+    pipeline->chunk = dn_alloc_array((size_t)plan->n_chunks, sizeof *pipeline->chunk);
+    for (int i = 0; i < plan->n_chunks; i++) {
+        pipeline->chunk[i] = dn_chunk_new(&plan->schema);
+        dn_ring_push(pipeline->free_chunks, pipeline->chunk[i], 0);
+    }
+}
+
+static dn_status open_parts(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    DN_TRY(name_part(plan->source->describe(plan->source_conf, pipeline->env.kafka,
+                                            &pipeline->topic, &pipeline->n_partitions),
+                     plan->name, plan->source->name));
+    pipeline->start = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->start);
+    pipeline->reported = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->reported);
+    pipeline->sequence = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->sequence);
+    pipeline->tokens_field = dn_schema_find(&plan->schema, "tokens");
+    DN_TRY(open_sinks(pipeline));
+    find_start(pipeline);
+    DN_TRY(open_source(pipeline));
+    DN_TRY(open_stations(pipeline));
+    make_chunks(pipeline);
+    return DN_OK;
+}
+
+dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *env,
+                           dn_pipeline **out) {
+    dn_pipeline *pipeline = dn_alloc(sizeof *pipeline);
+    pipeline->plan = plan;
+    pipeline->env = *env;
+    pthread_mutex_init(&pipeline->lock, NULL);
+    dn_status status = open_parts(pipeline);
+    if (status != DN_OK) {
+        dn_pipeline_close(pipeline);
+        return status;
+    }
+    *out = pipeline;
+    return DN_OK;
+}
+
+/* ---- running ---- */
+
+static void close_rings(dn_pipeline *pipeline) {
+    dn_ring_close(pipeline->free_chunks);
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        dn_ring_close(pipeline->station[i].in);
+    }
+}
+
+void dn_pipeline_abort(dn_pipeline *pipeline) {
+    atomic_store(&pipeline->aborted, true);
+    close_rings(pipeline);
+}
+
+void dn_pipeline_drain(dn_pipeline *pipeline) {
+    atomic_store(&pipeline->drain, true);
+}
+
+void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status) {
+    pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->status == DN_OK) {
+        pipeline->status = status;
+        pipeline->failure = *dn_failure_last();
+    }
+    pthread_mutex_unlock(&pipeline->lock);
+    dn_pipeline_abort(pipeline);
+}
+
+static dn_status start_thread(dn_pipeline *pipeline, pthread_t *thread, void *(*body)(void *),
+                              void *arg, const char *name, int index) {
+    int rc = pthread_create(thread, NULL, body, arg);
+    if (rc != 0) {
+        return DN_FAIL(SYSTEM, "pipeline %s: no thread for %s: %s", pipeline->plan->name, name,
+                       strerror(rc));
+    }
+    char label[16];
+    snprintf(label, sizeof label, "%.4s-%.6s-%d", pipeline->plan->name, name, index);
+    pthread_setname_np(*thread, label);
+    return DN_OK;
+}
+
+static dn_status start_threads(dn_pipeline *pipeline) {
+    for (int i = pipeline->n_stations - 1; i >= 0; i--) {
+        dn_station *station = &pipeline->station[i];
+        atomic_store(&station->running, station->n_crew);
+        for (int c = 0; c < station->n_crew; c++) {
+            dn_crew *crew = &station->crew[c];
+            DN_TRY(start_thread(pipeline, &crew->thread, station->body, crew, station->name, c));
+            crew->started = true;
+        }
+    }
+    DN_TRY(start_thread(pipeline, &pipeline->poll_thread, dn_poll_body, pipeline, "poll", 0));
+    pipeline->poll_started = true;
+    return DN_OK;
+}
+
+dn_status dn_pipeline_start(dn_pipeline *pipeline) {
+    dn_status status = start_threads(pipeline);
+    if (status != DN_OK) {
+        dn_pipeline_fail(pipeline, status);
+    }
+    return status;
+}
+
+dn_status dn_pipeline_join(dn_pipeline *pipeline) {
+    if (pipeline->poll_started) {
+        pthread_join(pipeline->poll_thread, NULL);
+        pipeline->poll_started = false;
+    }
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        for (int c = 0; c < pipeline->station[i].n_crew; c++) {
+            dn_crew *crew = &pipeline->station[i].crew[c];
+            if (crew->started) {
+                pthread_join(crew->thread, NULL);
+                crew->started = false;
+            }
+        }
+    }
+    if (pipeline->status != DN_OK) {
+        dn_failure_set(&pipeline->failure);
+    }
+    return pipeline->status;
+}
+
+/* ---- closing ---- */
+
+static void close_station(dn_pipeline *pipeline, dn_station *station) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    for (int c = 0; c < station->n_crew; c++) {
+        for (int i = 0; i < station->n_stages; i++) {
+            const dn_stage_ops *stage = plan->stage[station->first_stage + i];
+            if (stage->close && station->crew[c].worker[i]) {
+                stage->close(station->crew[c].worker[i]);
+            }
+        }
+        if (station->crew[c].scorer) {
+            plan->scorer->close(station->crew[c].scorer);
+        }
+    }
+    free(station->crew);
+    dn_ring_free(station->in);
+    dn_reorder_free(station->reorder);
+}
+
+void dn_pipeline_close(dn_pipeline *pipeline) {
+    if (!pipeline) {
+        return;
+    }
+    const dn_pipeline_plan *plan = pipeline->plan;
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        close_station(pipeline, &pipeline->station[i]);
+    }
+    if (pipeline->source) {
+        plan->source->close(pipeline->source);
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        if (pipeline->sink[i]) {
+            plan->sink[i]->close(pipeline->sink[i]);
+        }
+    }
+    if (pipeline->letters) {
+        plan->letters->close(pipeline->letters);
+    }
+    for (int i = 0; pipeline->chunk && i < plan->n_chunks; i++) {
+        dn_chunk_free(pipeline->chunk[i]);
+    }
+    free(pipeline->chunk);
+    dn_ring_free(pipeline->free_chunks);
+    free(pipeline->start);
+    free(pipeline->reported);
+    free(pipeline->sequence);
+    pthread_mutex_destroy(&pipeline->lock);
+    free(pipeline);
+}

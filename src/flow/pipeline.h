@@ -1,0 +1,123 @@
+#ifndef DN_FLOW_PIPELINE_H
+#define DN_FLOW_PIPELINE_H
+/** One pipeline of a rank: who owns a chunk when.
+ *
+ *    free ring ──▶ poll thread ──▶ station ──▶ ... ──▶ model threads ──▶ sink thread ──▶ free ring
+ *                                  text workers        one scorer each   reorder, write,
+ *                                  or one ordered                        count, commit
+ *
+ * A station is a ring and the threads that empty it: a run of pure stages has `text_threads` of
+ * them, a run of ordered stages one, behind a reorder queue. The free ring holds all chunks that
+ * are not under way: when it is empty, the poll thread waits, and that is all the back-pressure
+ * there is. */
+#include "base/hist.h"
+#include "base/ring.h"
+#include "flow/scorer.h"
+#include "flow/sink.h"
+
+enum { DN_MAX_STAGES = 16, DN_MAX_SINKS = 4 };
+
+/** What a pipeline is made of; confs are set by the job, then bound. */
+typedef struct dn_pipeline_plan {
+    const char *job, *name;
+    const dn_source_ops *source;
+    void *source_conf;
+    int n_stages;
+    const dn_stage_ops *stage[DN_MAX_STAGES];
+    void *stage_conf[DN_MAX_STAGES];
+    const dn_scorer_ops *scorer; /**< NULL: none */
+    void *scorer_conf;
+    int n_sinks;
+    const dn_sink_ops *sink[DN_MAX_SINKS];
+    void *sink_conf[DN_MAX_SINKS];
+    const dn_sink_ops *letters; /**< dead letters */
+    void *letters_conf;
+    dn_schema schema; /**< made by dn_pipeline_bind */
+    bool bound;
+    int text_threads, model_threads, n_chunks;
+    double max_bad; /**< share of records that may be bad; beyond it the run ends */
+} dn_pipeline_plan;
+
+/** How it runs here. lends until close */
+typedef struct dn_pipeline_env {
+    const char *output, *run_id, *resolved_job, *model_sha256;
+    int rank, size;
+    bool bounded;
+    const dn_map *kafka;
+    void *source_bus;             /**< dn_bus the source reads, or NULL */
+    void *sink_bus[DN_MAX_SINKS]; /**< dn_bus each sink feeds, or NULL */
+    bool (*fed)(void *ctx, int32_t partition, int64_t *last); /**< see dn_source_env */
+    void *fed_ctx;
+    dn_batch_listener *batch; /**< called by model thread `event->thread`, or NULL */
+    void *batch_ctx;
+    void (*ended)(void *ctx); /**< called once by the sink thread when everything is durable or
+                                 failed; or NULL */
+    void *ended_ctx;
+} dn_pipeline_env;
+
+typedef struct dn_pipeline dn_pipeline;
+
+/** Binds all parts: columns by name, models loaded. CONFIG and MODEL errors name pipeline and part.
+ * thread: main */
+dn_status dn_pipeline_bind(dn_pipeline_plan *plan, const dn_bind *job_bind);
+void dn_pipeline_unbind(dn_pipeline_plan *plan);
+
+/** Opens sinks, reads their cursors, opens the source at the lowest of them.     blocks  yes
+ * (broker, recovery) */
+dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *env,
+                           dn_pipeline **out);
+
+/** Starts the threads. */
+dn_status dn_pipeline_start(dn_pipeline *pipeline);
+
+/** Stops polling; what is under way is finished and committed. thread: any; async-signal-unsafe */
+void dn_pipeline_drain(dn_pipeline *pipeline);
+
+/** Stops everything now; nothing more is committed. thread: any */
+void dn_pipeline_abort(dn_pipeline *pipeline);
+
+/** Waits until all threads have ended; the pipeline's failure, recorded for the calling thread. */
+dn_status dn_pipeline_join(dn_pipeline *pipeline);
+
+void dn_pipeline_close(dn_pipeline *pipeline);
+
+/** Sink `i`, for its last acknowledged offsets. */
+const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i);
+int dn_pipeline_partitions(const dn_pipeline *pipeline);
+
+/** A stage, the model or a sink in numbers, summed over its threads. */
+typedef struct dn_part_stats {
+    const char *name;
+    int threads;
+    int64_t busy_ns, chunks, rows;
+} dn_part_stats;
+
+enum { DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SINKS + 4, DN_MAX_RINGS = DN_MAX_STAGES + 3 };
+
+typedef struct dn_ring_row {
+    const char *name;
+    dn_ring_stats stats;
+} dn_ring_row;
+
+/** A snapshot; counters may be read while it runs. */
+typedef struct dn_pipeline_stats {
+    dn_source_stats source;
+    int64_t records_in;     /**< delivered to the sinks or dropped before: the sum of fates */
+    int64_t fate[DN_FATES]; /**< by dn_fate */
+    int64_t tokens;
+    int n_parts;
+    dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, model, sinks, letters */
+    int n_rings;
+    dn_ring_row ring[DN_MAX_RINGS];
+    dn_sink_stats sink[DN_MAX_SINKS];
+} dn_pipeline_stats;
+void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats);
+
+/** Latencies in nanoseconds, valid after join: from the intended send time and from polling, to the
+ * write. */
+typedef struct dn_pipeline_latency {
+    dn_hist response, service;
+} dn_pipeline_latency;
+const dn_pipeline_latency *dn_pipeline_latencies(const dn_pipeline *pipeline);
+
+#endif

@@ -1,0 +1,92 @@
+#ifndef DN_FLOW_PIPELINE_PARTS_H
+#define DN_FLOW_PIPELINE_PARTS_H
+/** Inside of a pipeline: shared by pipeline.c (set-up), stations.c (threads up to the model) and
+ * deliver.c (sinks). */
+#include "flow/pipeline.h"
+#include "flow/reorder.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { DN_MAX_STATIONS = DN_MAX_STAGES + 2, DN_MAX_STATION_THREADS = 256 };
+
+/** Counters of a part: added to once per chunk, read by anybody. */
+typedef struct dn_part_meter {
+    _Atomic int64_t busy_ns, chunks, rows;
+} dn_part_meter;
+
+typedef struct dn_station dn_station;
+
+/** A thread of a station and what is its own. */
+typedef struct dn_crew {
+    dn_station *station;
+    pthread_t thread;
+    bool started;
+    int index;
+    void *worker[DN_MAX_STAGES]; /**< scratch of each stage of the station */
+    dn_scorer *scorer;
+} dn_crew;
+
+/** A ring and the threads that empty it into the next station's ring. */
+struct dn_station {
+    dn_pipeline *pipeline;
+    char name[16];
+    dn_ring *in;
+    dn_station *next; /**< NULL: the last, the sinks */
+    int first_stage, n_stages;
+    dn_reorder *reorder; /**< ordered stages and sinks; NULL otherwise */
+    void *(*body)(void *crew);
+    int n_crew;
+    dn_crew *crew;
+    _Atomic int running;
+};
+
+struct dn_pipeline {
+    const dn_pipeline_plan *plan;
+    dn_pipeline_env env;
+    const char *topic;
+    int n_partitions;
+    dn_source *source;
+    dn_sink *sink[DN_MAX_SINKS];
+    dn_sink *letters;
+    int64_t *start;     /**< [n_partitions] */
+    int64_t *reported;  /**< [n_partitions] lowest cursor last told to the source */
+    uint64_t *sequence; /**< [n_partitions] of the next chunk: poll thread */
+    int tokens_field;   /**< column "tokens", -1 without */
+    dn_chunk **chunk;
+    dn_ring *free_chunks;
+    pthread_t poll_thread;
+    bool poll_started;
+    int n_stations;
+    dn_station station[DN_MAX_STATIONS];
+    _Atomic bool drain, aborted;
+    pthread_mutex_t failure_lock;
+    dn_status status; /**< first failure, under failure_lock */
+    dn_failure failure;
+    dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter, sink_meter[DN_MAX_SINKS],
+        letters_meter;
+    _Atomic int64_t fate[DN_FATES], tokens;
+    dn_pipeline_latency latency; /**< sink thread */
+};
+
+/** Adds one chunk's work to a meter. */
+static inline void dn_meter_add(dn_part_meter *meter, int64_t busy_ns, int64_t rows) {
+    atomic_fetch_add_explicit(&meter->busy_ns, busy_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&meter->chunks, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&meter->rows, rows, memory_order_relaxed);
+}
+
+/** Keeps the calling thread's failure as the pipeline's, if it is the first, and stops all threads.
+ */
+void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status);
+
+/** Thread bodies. */
+void *dn_poll_body(void *pipeline);
+void *dn_text_body(void *crew);
+void *dn_model_body(void *crew);
+void *dn_sink_body(void *crew);
+
+/** A crew thread's last act: the station's last thread closes the next station's ring. */
+void dn_crew_leave(dn_crew *crew);
+
+#endif

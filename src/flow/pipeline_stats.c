@@ -1,0 +1,63 @@
+/** What a pipeline tells about itself. */
+#include "flow/pipeline_parts.h"
+
+const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i) {
+    return pipeline->sink[i];
+}
+
+int dn_pipeline_partitions(const dn_pipeline *pipeline) {
+    return pipeline->n_partitions;
+}
+
+const dn_pipeline_latency *dn_pipeline_latencies(const dn_pipeline *pipeline) {
+    return &pipeline->latency;
+}
+
+static void add_part(dn_pipeline_stats *stats, const char *name, int threads,
+                     dn_part_meter *meter) {
+    stats->part[stats->n_parts++] = (dn_part_stats){
+        .name = name,
+        .threads = threads,
+        .busy_ns = atomic_load_explicit(&meter->busy_ns, memory_order_relaxed),
+        .chunks = atomic_load_explicit(&meter->chunks, memory_order_relaxed),
+        .rows = atomic_load_explicit(&meter->rows, memory_order_relaxed),
+    };
+}
+
+static void add_ring(dn_pipeline_stats *stats, const char *name, dn_ring *ring) {
+    stats->ring[stats->n_rings++] = (dn_ring_row){name, dn_ring_read(ring)};
+}
+
+static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    add_part(stats, "poll", 1, &pipeline->poll_meter);
+    for (int i = 0; i < plan->n_stages; i++) {
+        int threads = plan->stage[i]->order == DN_ORDERED ? 1 : plan->text_threads;
+        add_part(stats, plan->stage[i]->name, threads, &pipeline->stage_meter[i]);
+    }
+    if (plan->scorer) {
+        add_part(stats, "model", plan->model_threads, &pipeline->model_meter);
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        add_part(stats, plan->sink[i]->name, 1, &pipeline->sink_meter[i]);
+    }
+    add_part(stats, "dead letters", 1, &pipeline->letters_meter);
+}
+
+void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
+    *stats = (dn_pipeline_stats){0};
+    for (int i = 0; i < DN_FATES; i++) {
+        stats->fate[i] = atomic_load_explicit(&pipeline->fate[i], memory_order_relaxed);
+        stats->records_in += stats->fate[i];
+    }
+    stats->tokens = atomic_load_explicit(&pipeline->tokens, memory_order_relaxed);
+    read_parts(pipeline, stats);
+    add_ring(stats, "free", pipeline->free_chunks);
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        add_ring(stats, pipeline->station[i].name, pipeline->station[i].in);
+    }
+    pthread_mutex_lock(&pipeline->lock);
+    stats->source = pipeline->source_stats;
+    memcpy(stats->sink, pipeline->sink_stats, sizeof stats->sink);
+    pthread_mutex_unlock(&pipeline->lock);
+}

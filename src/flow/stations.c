@@ -1,0 +1,165 @@
+/** The threads between source and sinks: poll, text workers, model threads. */
+#include "base/clock.h"
+#include "flow/pipeline_parts.h"
+
+enum { POLL_NS = 50 * 1000 * 1000 };
+
+static void return_chunk(dn_pipeline *pipeline, dn_chunk *chunk) {
+    dn_ring_push(pipeline->free_chunks, chunk, -1);
+}
+
+void dn_crew_leave(dn_crew *crew) {
+    dn_station *station = crew->station;
+    if (atomic_fetch_sub(&station->running, 1) == 1 && station->next) {
+        dn_ring_close(station->next->in);
+    }
+}
+
+/* The source's numbers are its poll thread's alone; others read this copy. */
+static void note_source(dn_pipeline *pipeline) {
+    dn_source_stats stats = {.total_records = -1, .lag = -1};
+    pipeline->plan->source->stats(pipeline->source, &stats);
+    pthread_mutex_lock(&pipeline->lock);
+    pipeline->source_stats = stats;
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
+/* One poll into one free chunk. OK with *end set when the input is over. */
+static dn_status poll_once(dn_pipeline *pipeline, dn_chunk *chunk, bool *end) {
+    int64_t begin = dn_mono_ns();
+    dn_poll what = DN_POLL_IDLE;
+    dn_chunk_reset(chunk);
+    dn_status status = pipeline->plan->source->poll(pipeline->source, POLL_NS, chunk, &what);
+    note_source(pipeline);
+    if (status != DN_OK || what != DN_POLL_CHUNK) {
+        return_chunk(pipeline, chunk);
+        *end = what == DN_POLL_END;
+        return status == DN_AGAIN ? DN_OK : status;
+    }
+    chunk->times.polled_mono_ns = dn_mono_ns();
+    chunk->sequence = pipeline->sequence[chunk->partition]++;
+    dn_chunk_select(chunk);
+    dn_meter_add(&pipeline->poll_meter, chunk->times.polled_mono_ns - begin, chunk->n_rows);
+    status = dn_ring_push(pipeline->station[0].in, chunk, -1);
+    return status == DN_ABORT ? DN_OK : status;
+}
+
+void *dn_poll_body(void *arg) {
+    dn_pipeline *pipeline = arg;
+    bool end = false;
+    dn_status status = DN_OK;
+    while (status == DN_OK && !end && !atomic_load(&pipeline->drain) &&
+           !atomic_load(&pipeline->aborted)) {
+        void *chunk = NULL;
+        dn_status taken = dn_ring_pop(pipeline->free_chunks, POLL_NS, &chunk);
+        if (taken == DN_OK) {
+            status = poll_once(pipeline, chunk, &end);
+        } else if (taken == DN_ABORT) {
+            break;
+        }
+    }
+    if (status != DN_OK) {
+        dn_pipeline_fail(pipeline, status);
+    }
+    dn_ring_close(pipeline->station[0].in);
+    return NULL;
+}
+
+static dn_status run_stages(dn_crew *crew, dn_chunk *chunk) {
+    dn_station *station = crew->station;
+    const dn_pipeline_plan *plan = station->pipeline->plan;
+    int64_t then = dn_mono_ns();
+    for (int i = 0; i < station->n_stages; i++) {
+        int stage = station->first_stage + i;
+        uint32_t rows = chunk->n_sel;
+        DN_TRY(plan->stage[stage]->run(plan->stage_conf[stage], crew->worker[i], chunk));
+        int64_t now = dn_mono_ns();
+        dn_meter_add(&station->pipeline->stage_meter[stage], now - then, rows);
+        chunk->times.text_ns += now - then;
+        then = now;
+    }
+    return DN_OK;
+}
+
+/* Runs the stages and hands the chunk on; a closed ring means the pipeline was aborted. */
+static dn_status pass_on(dn_crew *crew, dn_chunk *chunk) {
+    DN_TRY(run_stages(crew, chunk));
+    dn_status status = dn_ring_push(crew->station->next->in, chunk, -1);
+    return status == DN_ABORT ? DN_OK : status;
+}
+
+static dn_status text_step(dn_crew *crew, dn_chunk *chunk) {
+    dn_reorder *reorder = crew->station->reorder;
+    if (!reorder) {
+        return pass_on(crew, chunk);
+    }
+    dn_reorder_put(reorder, chunk);
+    for (dn_chunk *due; (due = dn_reorder_take(reorder));) {
+        DN_TRY(pass_on(crew, due));
+    }
+    return DN_OK;
+}
+
+void *dn_text_body(void *arg) {
+    dn_crew *crew = arg;
+    void *chunk;
+    dn_status status = DN_OK;
+    while (status == DN_OK && dn_ring_pop(crew->station->in, -1, &chunk) == DN_OK) {
+        status = text_step(crew, chunk);
+    }
+    if (status != DN_OK) {
+        dn_pipeline_fail(crew->station->pipeline, status);
+    }
+    dn_crew_leave(crew);
+    return NULL;
+}
+
+static void hand_finished(dn_crew *crew) {
+    dn_pipeline *pipeline = crew->station->pipeline;
+    for (dn_chunk *chunk; (chunk = pipeline->plan->scorer->take(crew->scorer));) {
+        dn_ring_push(crew->station->next->in, chunk, -1);
+    }
+}
+
+static dn_close_reason end_reason(const dn_pipeline *pipeline) {
+    return atomic_load(&pipeline->drain) ? DN_CLOSE_DRAIN : DN_CLOSE_END;
+}
+
+/* Waits for a chunk no longer than the open batch may; then one put or flush. OK with *end set when
+ * all is done. */
+static dn_status model_step(dn_crew *crew, bool *end) {
+    dn_pipeline *pipeline = crew->station->pipeline;
+    const dn_scorer_ops *ops = pipeline->plan->scorer;
+    int64_t deadline = ops->deadline(crew->scorer);
+    int64_t wait_ns = deadline == INT64_MAX ? -1 : deadline - dn_mono_ns();
+    void *item = NULL;
+    dn_status popped =
+        dn_ring_pop(crew->station->in, deadline != INT64_MAX && wait_ns < 0 ? 0 : wait_ns, &item);
+    int64_t begin = dn_mono_ns();
+    uint32_t rows = 0;
+    dn_status status;
+    if (popped == DN_OK) {
+        rows = ((dn_chunk *)item)->n_sel;
+        status = ops->put(crew->scorer, item);
+    } else {
+        *end = popped == DN_ABORT;
+        status = ops->flush(crew->scorer, *end ? end_reason(pipeline) : DN_CLOSE_DEADLINE);
+    }
+    dn_meter_add(&pipeline->model_meter, dn_mono_ns() - begin, rows);
+    hand_finished(crew);
+    return status;
+}
+
+void *dn_model_body(void *arg) {
+    dn_crew *crew = arg;
+    bool end = false;
+    dn_status status = DN_OK;
+    while (status == DN_OK && !end && !atomic_load(&crew->station->pipeline->aborted)) {
+        status = model_step(crew, &end);
+    }
+    if (status != DN_OK) {
+        dn_pipeline_fail(crew->station->pipeline, status);
+    }
+    dn_crew_leave(crew);
+    return NULL;
+}

@@ -60,9 +60,11 @@ struct dn_pipeline {
     int n_stations;
     dn_station station[DN_MAX_STATIONS];
     _Atomic bool drain, aborted;
-    pthread_mutex_t failure_lock;
-    dn_status status; /**< first failure, under failure_lock */
+    pthread_mutex_t lock; /**< of the failure and the snapshots */
+    dn_status status;     /**< first failure */
     dn_failure failure;
+    dn_source_stats source_stats;           /**< as the poll thread saw them last */
+    dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter, sink_meter[DN_MAX_SINKS],
         letters_meter;
     _Atomic int64_t fate[DN_FATES], tokens;

@@ -1,9 +1,11 @@
 #ifndef DN_MODEL_MODEL_H
 #define DN_MODEL_MODEL_H
-/** An encoder with any number of heads, from a Hugging Face directory (config.json, model.safetensors, vocab.txt).
+/** An encoder with any number of heads, from a Hugging Face directory (config.json,
+ * model.safetensors, vocab.txt).
  *
- * Heads and pooling come from config.json's "dunlin" object, see models/README.md; without one, a standard
- * sequence-classification checkpoint (pooler + classifier, id2label) is read as a single head "label". */
+ * Heads and pooling come from config.json's "dunlin" object, see models/README.md; without one, a
+ * standard sequence-classification checkpoint (pooler + classifier, id2label) is read as a single
+ * head "label". */
 #include "base/status.h"
 #include "batch/batch.h"
 #include "kernels/kernels.h"
@@ -24,14 +26,17 @@ typedef struct dn_model_info {
     int hidden, layers, heads, intermediate, vocabulary, max_positions, max_tokens;
     int n_model_heads;
     const dn_model_head *model_head;
-    int score_width;          /**< sum of n_labels */
-    const char *sha256;       /**< of model.safetensors, hex */
-    const char *normalise;    /**< "tweeteval" or "none" */
-    int64_t weight_bytes;     /**< packed, as held in memory */
-    double flops_per_token;   /**< without attention's S-dependent part; see dn_model_flops */
+    int score_width;        /**< sum of n_labels */
+    const char *sha256;     /**< of model.safetensors, hex */
+    const char *normalise;  /**< "tweeteval" or "none" */
+    int64_t weight_bytes;   /**< packed, as held in memory */
+    int n_ignored_tensors;  /**< in the file, but not asked for by config.json (position_ids, a
+                               language-model head) */
+    double flops_per_token; /**< without attention's S-dependent part; see dn_model_flops */
 } dn_model_info;
 
-/** Loads, checks and packs. MODEL errors name the file, tensor or field.   ownership  the caller: dn_model_close */
+/** Loads, checks and packs. MODEL errors name the file, tensor or field.   ownership  the caller:
+ * dn_model_close */
 dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out);
 const dn_model_info *dn_model_describe(const dn_model *model);
 void dn_model_close(dn_model *model);
@@ -44,12 +49,14 @@ typedef struct dn_workspace dn_workspace;
 dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows, dn_workspace **out);
 void dn_workspace_free(dn_workspace *workspace);
 
-/** Scores a batch: score[R][score_width] probabilities, head after head. Token ids must be below the vocabulary, rows at
- *  most max_positions long (checked once per batch; FATAL otherwise). No allocation.
- *  thread  any, one per workspace     blocks  never */
-dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch, float *score);
+/** Scores a batch: score[R][score_width] probabilities, head after head. Token ids must be below
+ * the vocabulary, rows at most max_positions long (checked once per batch; FATAL otherwise). No
+ * allocation. thread  any, one per workspace     blocks  never */
+dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
+                         float *score);
 
-/** Called after the embedding (layer 0) and each layer with its hidden states [T][H]: for goldens. */
+/** Called after the embedding (layer 0) and each layer with its hidden states [T][H]: for goldens.
+ */
 typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tokens, int width);
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx);
 

@@ -1,0 +1,223 @@
+#include "model/model.h"
+
+#include "base/memory.h"
+#include "io/sha256.h"
+#include "model/encoder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 64, VOCABULARY_STEP = 64 };
+
+struct dn_model {
+    dn_config config;
+    dn_weights weights;
+    const dn_kernels *kernels;
+    char *dir;
+    char sha256[DN_SHA256_HEX];
+    dn_model_info info;
+};
+
+/** Lines of DIR/vocab.txt, the last with or without its newline; -1 when there is no such file. */
+static long count_pieces(const char *dir) {
+    char *path = dn_format("%s/vocab.txt", dir), text[64 * 1024];
+    FILE *file = fopen(path, "rb");
+    free(path);
+    if (!file) {
+        return -1;
+    }
+    long lines = 0;
+    char last = '\n';
+    for (size_t n; (n = fread(text, 1, sizeof text, file)) > 0; last = text[n - 1]) {
+        for (const char *p = text, *end = text + n;
+             (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++) {
+            lines++;
+        }
+    }
+    fclose(file);
+    return lines + (last != '\n');
+}
+
+/** Some models round the embedding up to a multiple of 64 rows; any other difference means a wrong
+ * or cut file. */
+static dn_status check_vocabulary(const char *dir, const dn_config *config) {
+    long pieces = count_pieces(dir), rows = config->vocabulary;
+    long rounded = (pieces + VOCABULARY_STEP - 1) / VOCABULARY_STEP * VOCABULARY_STEP;
+    if (pieces >= 0 && rows != pieces && rows != rounded) {
+        return DN_FAIL(MODEL,
+                       "%s/vocab.txt: %ld pieces, but the embedding has %ld rows (vocab_size); "
+                       "the files belong to different models or one is cut",
+                       dir, pieces, rows);
+    }
+    return DN_OK;
+}
+
+static double flops_per_token(const dn_config *config) {
+    double hidden = config->hidden, inner = config->intermediate;
+    return 2.0 * config->layers * (4 * hidden * hidden + 2 * hidden * inner);
+}
+
+static void fill_info(dn_model *model) {
+    const dn_config *config = &model->config;
+    model->info = (dn_model_info){
+        .dir = model->dir,
+        .architecture = "bert",
+        .hidden = config->hidden,
+        .layers = config->layers,
+        .heads = config->heads,
+        .intermediate = config->intermediate,
+        .vocabulary = config->vocabulary,
+        .max_positions = config->max_positions,
+        .max_tokens = config->max_tokens,
+        .n_model_heads = config->n_model_heads,
+        .model_head = config->model_head,
+        .score_width = config->score_width,
+        .sha256 = model->sha256,
+        .normalise = config->normalise,
+        .weight_bytes = model->weights.bytes,
+        .n_ignored_tensors = model->weights.n_ignored,
+        .flops_per_token = flops_per_token(config),
+    };
+}
+
+static dn_status load_weights(dn_model *model) {
+    char *path = dn_format("%s/model.safetensors", model->dir);
+    dn_safetensors *file;
+    dn_status status = dn_safetensors_open(path, &file);
+    free(path);
+    DN_TRY(status);
+    status = dn_weights_load(file, &model->config, model->kernels, &model->weights);
+    if (status == DN_OK) {
+        dn_span all;
+        all.ptr = dn_safetensors_bytes(file, &all.len);
+        status = dn_sha256(all, model->sha256);
+    }
+    dn_safetensors_close(file);
+    return status;
+}
+
+dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out) {
+    dn_model *model = dn_alloc(sizeof *model);
+    model->dir = dn_strdup(dir);
+    model->kernels = kernels;
+    dn_status status;
+    DN_TRY_GO(dn_config_load(dir, &model->config), refused);
+    DN_TRY_GO(check_vocabulary(dir, &model->config), refused);
+    DN_TRY_GO(load_weights(model), refused);
+    fill_info(model);
+    *out = model;
+    return DN_OK;
+refused:
+    dn_model_close(model);
+    return status;
+}
+
+const dn_model_info *dn_model_describe(const dn_model *model) {
+    return &model->info;
+}
+
+void dn_model_close(dn_model *model) {
+    if (model) {
+        dn_weights_free(&model->weights);
+        dn_config_free(&model->config);
+        free(model->dir);
+        free(model);
+    }
+}
+
+double dn_model_flops(const dn_model *model, const dn_batch *batch) {
+    const dn_config *config = &model->config;
+    double hidden = config->hidden, pairs = 0;
+    for (int i = 0; i < batch->n_rows; i++) {
+        double length = batch->row_start[i + 1] - batch->row_start[i];
+        pairs += length * length;
+    }
+    double row =
+        2 * hidden * (config->n_parts * config->score_width + (config->has_pooler ? hidden : 0));
+    return model->info.flops_per_token * batch->n_tokens + 4 * hidden * config->layers * pairs +
+           row * batch->n_rows;
+}
+
+static float *floats(size_t rows, size_t width) {
+    return dn_alloc_aligned(ALIGN, rows * width * sizeof(float));
+}
+
+dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
+                           dn_workspace **out) {
+    const dn_config *config = &model->config;
+    size_t tokens = (size_t)max_tokens, rows = (size_t)max_rows, hidden = (size_t)config->hidden;
+    size_t inner = (size_t)config->intermediate;
+    int longest = max_tokens < config->max_positions ? max_tokens : config->max_positions;
+    if (max_tokens < 1 || max_rows < 1) {
+        return DN_FAIL(CONFIG, "a batch of %d tokens and %d rows holds no text", max_tokens,
+                       max_rows);
+    }
+    dn_workspace *space = dn_alloc(sizeof *space);
+    space->max_tokens = max_tokens;
+    space->max_rows = max_rows;
+    space->x = floats(tokens, hidden);
+    space->wide = floats(tokens, 3 * hidden > inner ? 3 * hidden : inner);
+    space->context = floats(tokens, hidden);
+    space->pooled = floats(rows, (size_t)config->n_parts * hidden);
+    space->pooler = config->has_pooler ? floats(rows, hidden) : NULL;
+    space->scratch =
+        floats(model->kernels->attention_scratch(longest, config->hidden, config->heads), 1);
+    *out = space;
+    return DN_OK;
+}
+
+void dn_workspace_free(dn_workspace *workspace) {
+    if (workspace) {
+        float *buffers[] = {workspace->x,      workspace->wide,   workspace->context,
+                            workspace->pooled, workspace->pooler, workspace->scratch};
+        for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+            free(buffers[i]);
+        }
+        free(workspace);
+    }
+}
+
+void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx) {
+    workspace->probe = probe;
+    workspace->probe_ctx = ctx;
+}
+
+/** Rows are 1 to `longest` tokens and follow each other; ids lie below the vocabulary. */
+static dn_status check_batch(const dn_model *model, const dn_workspace *space,
+                             const dn_batch *batch) {
+    const dn_config *config = &model->config;
+    if (batch->n_rows < 0 || batch->n_rows > space->max_rows ||
+        batch->n_tokens > space->max_tokens) {
+        return DN_FAIL(INTERNAL, "batch of %d rows and %d tokens; the workspace holds %d and %d",
+                       batch->n_rows, batch->n_tokens, space->max_rows, space->max_tokens);
+    }
+    if (batch->row_start[0] != 0 || batch->row_start[batch->n_rows] != batch->n_tokens) {
+        return DN_FAIL(INTERNAL, "batch rows do not cover its %d tokens", batch->n_tokens);
+    }
+    for (int i = 0; i < batch->n_rows; i++) {
+        int length = batch->row_start[i + 1] - batch->row_start[i];
+        if (length < 1 || length > config->max_positions) {
+            return DN_FAIL(DATA,
+                           "row of %d tokens; the model takes 1 to %d: set the tokenizer's limit",
+                           length, config->max_positions);
+        }
+    }
+    for (int i = 0; i < batch->n_tokens; i++) {
+        if (batch->token[i] < 0 || batch->token[i] >= config->vocabulary) {
+            return DN_FAIL(
+                DATA, "token id %d; the model's vocabulary has %d: it is another model's tokenizer",
+                batch->token[i], config->vocabulary);
+        }
+    }
+    return DN_OK;
+}
+
+dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
+                         float *score) {
+    DN_TRY(check_batch(model, workspace, batch));
+    if (batch->n_rows > 0) {
+        dn_encoder_run(&model->config, &model->weights, model->kernels, workspace, batch, score);
+    }
+    return DN_OK;
+}

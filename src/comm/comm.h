@@ -1,0 +1,93 @@
+#ifndef DN_COMM_COMM_H
+#define DN_COMM_COMM_H
+/** What ranks tell each other: start-up agreement and the final merge. Nothing here is on the data
+ * path.
+ *
+ *   dn_comm *world;
+ *   DN_TRY(dn_comm_open(&world));              self without a launcher, MPI under one
+ *   DN_TRY(dn_comm_duplicate(world, &mine));   one communicator per thread that talks
+ *   ...
+ *   status = dn_comm_agree(mine, status);      every rank leaves with the worst status of all
+ *   dn_comm_close(mine);
+ *   dn_comm_close(world);                      ends MPI
+ *
+ * Every function below except abort is collective: all ranks of the communicator call it, in the
+ * same order, with the same arguments where a rank, a count or a type is named. A communicator
+ * belongs to one thread at a time; two threads take two duplicates. A waiting rank sleeps between
+ * looks and burns no core. A rank that dies takes the job with it. */
+#include "base/span.h"
+#include "base/status.h"
+
+#include <stdint.h>
+
+typedef enum dn_number { DN_N_I64, DN_N_F64, DN_N_F32 } dn_number;
+typedef enum dn_fold { DN_FOLD_SUM, DN_FOLD_MAX, DN_FOLD_MIN } dn_fold;
+
+enum { DN_EVERY_RANK = -1 };
+
+typedef struct dn_comm dn_comm;
+
+/** Variable-sized parts, one per rank: part r is bytes[offset[r] .. offset[r + 1]). */
+typedef struct dn_parts {
+    int n;
+    char *bytes;
+    size_t *offset; /**< n + 1 */
+} dn_parts;
+
+/** One way to connect ranks: self, mpi. Callers use the functions below. */
+typedef struct dn_comm_ops {
+    const char *name;
+    dn_status (*barrier)(dn_comm *comm);
+    dn_status (*broadcast)(dn_comm *comm, int root, void *bytes, size_t size);
+    dn_status (*reduce)(dn_comm *comm, dn_number type, dn_fold fold, void *values, size_t count);
+    dn_status (*gather)(dn_comm *comm, int root, dn_span bytes, dn_parts *parts);
+    dn_status (*duplicate)(dn_comm *comm, dn_comm **copy);
+    void (*close)(dn_comm *comm);
+    void (*abort)(dn_comm *comm, int exit_status) __attribute__((noreturn));
+} dn_comm_ops;
+
+struct dn_comm {
+    const dn_comm_ops *ops;
+    int rank, size;
+    int local_rank, local_size; /**< among the ranks of this host */
+};
+
+/** Connects the ranks that the launcher started: MPI (MPI_THREAD_MULTIPLE) when
+ * OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK says that there is one, else a communicator of one
+ * rank that never touches MPI (0.3 s faster). DN_COMM=self or DN_COMM=mpi decides instead. errors
+ * CONFIG: several Slurm tasks without MPI between them, DN_COMM unknown; SYSTEM: MPI refuses
+ *  ownership  gives; dn_comm_close      thread  main, once per process      blocks  yes */
+dn_status dn_comm_open(dn_comm **world);
+
+/** A communicator of the same ranks whose messages never meet those of `comm`.       ownership
+ * gives */
+dn_status dn_comm_duplicate(dn_comm *comm, dn_comm **copy);
+
+/** Returns when every rank has called it. */
+dn_status dn_comm_barrier(dn_comm *comm);
+
+/** Copies root's bytes to every rank.     errors  SYSTEM (MPI) */
+dn_status dn_comm_broadcast(dn_comm *comm, int root, void *bytes, size_t size);
+
+/** Folds values[i] over all ranks, in place and the same bits on all of them. */
+dn_status dn_comm_reduce(dn_comm *comm, dn_number type, dn_fold fold, void *values, size_t count);
+
+/** Collects each rank's bytes, of any size, on root or on DN_EVERY_RANK. On other ranks parts->n is
+ * 0. errors  SYSTEM, on all ranks: more than 2 GiB together      ownership  gives; dn_parts_free */
+dn_status dn_comm_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *parts);
+dn_span dn_parts_get(const dn_parts *parts, int rank);
+void dn_parts_free(dn_parts *parts);
+
+/** The worst status of all ranks. Where it is not OK, the failure of the lowest rank that has it
+ * becomes every rank's last failure, so that any rank can report it. */
+dn_status dn_comm_agree(dn_comm *comm, dn_status status);
+
+/** Frees a duplicate (collective); for the world ends MPI. NULL is allowed. */
+void dn_comm_close(dn_comm *comm);
+
+/** Ends all ranks at once with this exit status: for a rank that cannot take part in agree any
+ * more. `text` goes to standard error, since nobody is left to forward it to.      collective  no
+ */
+void dn_comm_abort(dn_comm *comm, int exit_status, const char *text) __attribute__((noreturn));
+
+#endif

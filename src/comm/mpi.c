@@ -1,0 +1,251 @@
+/* MPI, with two rules of its own. Nothing blocks inside MPI: Open MPI waits by polling and would
+ * burn a core that the model needs, so every operation is the non-blocking one, looked at with
+ * growing sleeps. And counts are ints in MPI, so that large operations go in pieces. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "comm/launch.h"
+
+#include <mpi.h>
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum {
+    EAGER_LOOKS = 200, /* about 20 us: what a small operation between running ranks takes */
+    FIRST_SLEEP_NS = 20 * 1000,
+    LONGEST_SLEEP_NS = 2 * 1000 * 1000,
+    PIECE = 1 << 28, /* elements of one MPI call */
+};
+
+typedef struct mpi_comm {
+    dn_comm base;
+    MPI_Comm handle;
+    bool is_world;
+} mpi_comm;
+
+static const dn_comm_ops mpi_ops;
+
+static const MPI_Datatype mpi_types[] = {MPI_INT64_T, MPI_DOUBLE, MPI_FLOAT};
+static const size_t type_size[] = {sizeof(int64_t), sizeof(double), sizeof(float)};
+static const MPI_Op mpi_folds[] = {MPI_SUM, MPI_MAX, MPI_MIN};
+
+static dn_status check(int rc, const char *call) {
+    if (rc == MPI_SUCCESS) {
+        return DN_OK;
+    }
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(rc, text, &length);
+    return DN_FAIL(SYSTEM, "%s: %.*s", call, length, text);
+}
+
+/* Ends an operation that `rc` says has begun. */
+static dn_status finish(int rc, MPI_Request *request, const char *call) {
+    DN_TRY(check(rc, call));
+    int64_t sleep_ns = FIRST_SLEEP_NS;
+    for (int looks = 0;; looks++) {
+        int done = 0;
+        DN_TRY(check(MPI_Test(request, &done, MPI_STATUS_IGNORE), call));
+        if (done) {
+            return DN_OK;
+        }
+        if (looks >= EAGER_LOOKS) {
+            dn_sleep_until_ns(dn_mono_ns() + sleep_ns);
+            sleep_ns = sleep_ns * 2 < LONGEST_SLEEP_NS ? sleep_ns * 2 : LONGEST_SLEEP_NS;
+        }
+    }
+}
+
+static MPI_Comm handle_of(dn_comm *comm) {
+    return ((mpi_comm *)comm)->handle;
+}
+
+static int piece_of(size_t left) {
+    return left < PIECE ? (int)left : PIECE;
+}
+
+static dn_status mpi_barrier(dn_comm *comm) {
+    MPI_Request request;
+    return finish(MPI_Ibarrier(handle_of(comm), &request), &request, "MPI_Ibarrier");
+}
+
+static dn_status mpi_broadcast(dn_comm *comm, int root, void *bytes, size_t size) {
+    char *at = bytes;
+    for (size_t done = 0; done < size; done += PIECE) {
+        MPI_Request request;
+        int rc =
+            MPI_Ibcast(at + done, piece_of(size - done), MPI_BYTE, root, handle_of(comm), &request);
+        DN_TRY(finish(rc, &request, "MPI_Ibcast"));
+    }
+    return DN_OK;
+}
+
+static dn_status mpi_reduce(dn_comm *comm, dn_number type, dn_fold fold, void *values,
+                            size_t count) {
+    char *at = values;
+    for (size_t done = 0; done < count; done += PIECE) {
+        MPI_Request request;
+        int rc = MPI_Iallreduce(MPI_IN_PLACE, at + done * type_size[type], piece_of(count - done),
+                                mpi_types[type], mpi_folds[fold], handle_of(comm), &request);
+        DN_TRY(finish(rc, &request, "MPI_Iallreduce"));
+    }
+    return DN_OK;
+}
+
+/* Every rank learns every size, so that all of them refuse alike. offset[] and count[] have room
+ * for all ranks. */
+static dn_status agree_on_sizes(dn_comm *comm, size_t own, size_t *offset, int *count) {
+    int64_t mine = (int64_t)own;
+    int64_t *all = dn_alloc_array((size_t)comm->size, sizeof *all);
+    MPI_Request request;
+    int rc = MPI_Iallgather(&mine, 1, MPI_INT64_T, all, 1, MPI_INT64_T, handle_of(comm), &request);
+    dn_status status = finish(rc, &request, "MPI_Iallgather");
+    for (int r = 0; r < comm->size && status == DN_OK; r++) {
+        offset[r + 1] = offset[r] + (size_t)all[r];
+        count[r] = (int)all[r];
+        if (offset[r + 1] > INT_MAX) {
+            status = DN_FAIL(SYSTEM, "ranks 0 to %d hold %zu bytes to gather; the limit is 2 GiB",
+                             r, offset[r + 1]);
+        }
+    }
+    free(all);
+    return status;
+}
+
+static dn_status exchange(dn_comm *comm, int root, dn_span bytes, const int *count,
+                          const int *displacement, dn_parts *parts) {
+    MPI_Request request;
+    int size = (int)bytes.len;
+    if (root == DN_EVERY_RANK) {
+        int rc = MPI_Iallgatherv(bytes.ptr, size, MPI_BYTE, parts->bytes, count, displacement,
+                                 MPI_BYTE, handle_of(comm), &request);
+        return finish(rc, &request, "MPI_Iallgatherv");
+    }
+    int rc = MPI_Igatherv(bytes.ptr, size, MPI_BYTE, parts->bytes, count, displacement, MPI_BYTE,
+                          root, handle_of(comm), &request);
+    return finish(rc, &request, "MPI_Igatherv");
+}
+
+static dn_status mpi_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *parts) {
+    size_t n = (size_t)comm->size;
+    bool receives = root == DN_EVERY_RANK || root == comm->rank;
+    int *count = dn_alloc_array(n, sizeof *count);
+    int *displacement = dn_alloc_array(n, sizeof *displacement);
+    parts->offset = dn_alloc_array(n + 1, sizeof *parts->offset);
+    dn_status status;
+    DN_TRY_GO(agree_on_sizes(comm, bytes.len, parts->offset, count), done);
+    for (size_t r = 0; r < n; r++) {
+        displacement[r] = (int)parts->offset[r];
+    }
+    if (receives) {
+        parts->bytes = dn_alloc(parts->offset[n] + 1);
+    }
+    DN_TRY_GO(exchange(comm, root, bytes, count, displacement, parts), done);
+done:
+    free(count);
+    free(displacement);
+    if (status != DN_OK || !receives) {
+        dn_parts_free(parts);
+    } else {
+        parts->n = comm->size;
+    }
+    return status;
+}
+
+static dn_status mpi_duplicate(dn_comm *comm, dn_comm **copy) {
+    mpi_comm *fresh = dn_alloc(sizeof *fresh);
+    fresh->base = *comm;
+    MPI_Request request;
+    int rc = MPI_Comm_idup(handle_of(comm), &fresh->handle, &request);
+    dn_status status = finish(rc, &request, "MPI_Comm_idup");
+    if (status != DN_OK) {
+        free(fresh);
+        return status;
+    }
+    MPI_Comm_set_errhandler(fresh->handle, MPI_ERRORS_RETURN);
+    *copy = &fresh->base;
+    return DN_OK;
+}
+
+static void mpi_close(dn_comm *comm) {
+    mpi_comm *own = (mpi_comm *)comm;
+    MPI_Comm_free(&own->handle);
+    if (own->is_world) {
+        MPI_Finalize();
+    }
+    free(own);
+}
+
+_Noreturn static void mpi_abort(dn_comm *comm, int exit_status) {
+    MPI_Abort(handle_of(comm), exit_status);
+    _Exit(exit_status);
+}
+
+static const dn_comm_ops mpi_ops = {
+    .name = "mpi",
+    .barrier = mpi_barrier,
+    .broadcast = mpi_broadcast,
+    .reduce = mpi_reduce,
+    .gather = mpi_gather,
+    .duplicate = mpi_duplicate,
+    .close = mpi_close,
+    .abort = mpi_abort,
+};
+
+static const char *from_process(const char *name) {
+    return getenv(name);
+}
+
+/* A launcher that this MPI does not understand leaves every task alone in a world of its own: each
+ * would write the same output. */
+static dn_status check_size(int size) {
+    int announced = dn_launch_size(from_process);
+    if (size == 1 && announced > 1) {
+        return DN_FAIL(
+            CONFIG,
+            "the launcher started %d ranks but MPI sees one: this MPI and the launcher do "
+            "not speak the same protocol; use the mpirun of this MPI or srun --mpi=pmix",
+            announced);
+    }
+    return DN_OK;
+}
+
+static dn_status count_neighbours(dn_comm *comm) {
+    MPI_Comm host;
+    DN_TRY(check(MPI_Comm_split_type(handle_of(comm), MPI_COMM_TYPE_SHARED, comm->rank,
+                                     MPI_INFO_NULL, &host),
+                 "MPI_Comm_split_type"));
+    MPI_Comm_rank(host, &comm->local_rank);
+    MPI_Comm_size(host, &comm->local_size);
+    return check(MPI_Comm_free(&host), "MPI_Comm_free");
+}
+
+static dn_status fill_world(mpi_comm *own) {
+    DN_TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, &own->handle), "MPI_Comm_dup"));
+    MPI_Comm_set_errhandler(own->handle, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(own->handle, &own->base.rank);
+    MPI_Comm_size(own->handle, &own->base.size);
+    DN_TRY(check_size(own->base.size));
+    return count_neighbours(&own->base);
+}
+
+dn_status dn_comm_mpi_open(dn_comm **world) {
+    int provided = MPI_THREAD_SINGLE;
+    DN_TRY(check(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread"));
+    if (provided < MPI_THREAD_MULTIPLE) {
+        MPI_Finalize();
+        return DN_FAIL(SYSTEM, "this MPI library offers no MPI_THREAD_MULTIPLE: build or load one "
+                               "that does");
+    }
+    mpi_comm *own = dn_alloc(sizeof *own);
+    own->base.ops = &mpi_ops;
+    own->is_world = true;
+    dn_status status = fill_world(own);
+    if (status != DN_OK) {
+        MPI_Finalize();
+        free(own);
+        return status;
+    }
+    *world = &own->base;
+    return DN_OK;
+}

@@ -1,0 +1,280 @@
+#include "job/job.h"
+
+#include "base/memory.h"
+#include "job/job_parts.h"
+#include "job/registry.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define JOB(field)      offsetof(dn_job_conf, field)
+#define TOPIC(field)    offsetof(dn_topic_decl, field)
+#define PIPELINE(field) offsetof(dn_pipeline_conf, field)
+
+const dn_prop dn_job_props[] = {
+    {.name = "job",
+     .type = DN_P_TEXT,
+     .offset = JOB(job),
+     .text = "Name of the job; part of its consumer groups and transactional ids."},
+    {.name = "output",
+     .type = DN_P_PATH,
+     .offset = JOB(output),
+     .initial = "",
+     .text = "Output folder; out/<job> when empty."},
+    {.name = "broker",
+     .type = DN_P_TEXT,
+     .offset = JOB(broker),
+     .initial = "none",
+     .text = "HOST:PORT of a Kafka broker, 'local' (started by scripts/kafka) or 'none'; -b and "
+             "--broker override it."},
+    {.name = "max_bad",
+     .type = DN_P_REAL,
+     .offset = JOB(max_bad),
+     .initial = "10%",
+     .max = 1,
+     .text = "Share of bad records beyond which the run ends."},
+    {.name = "kafka",
+     .type = DN_P_MAP,
+     .offset = JOB(kafka),
+     .text = "librdkafka properties, passed through."},
+    {.name = "text_threads",
+     .type = DN_P_COUNT,
+     .offset = JOB(text_threads),
+     .initial = "0",
+     .max = 256,
+     .text = "Text workers of each pipeline; 0: the cores of the rank."},
+    {.name = "model_threads",
+     .type = DN_P_COUNT,
+     .offset = JOB(model_threads),
+     .initial = "0",
+     .max = 256,
+     .text = "Model threads of each pipeline with a model; 0: the cores of the rank."},
+    {.name = NULL},
+};
+
+const dn_prop dn_topic_props[] = {
+    {.name = "partitions",
+     .type = DN_P_COUNT,
+     .offset = TOPIC(partitions),
+     .initial = "12",
+     .min = 1,
+     .max = 100000,
+     .text = "Number of partitions."},
+    {.name = "replication",
+     .type = DN_P_COUNT,
+     .offset = TOPIC(replication),
+     .initial = "1",
+     .min = 1,
+     .max = 100,
+     .text = "Number of replicas of each partition."},
+    {.name = "retention",
+     .type = DN_P_TEXT,
+     .offset = TOPIC(retention),
+     .initial = "forever",
+     .text = "How long the broker keeps records: forever or a duration. Records keep their own old "
+             "times, so a broker with "
+             "a limit deletes recorded corpora at once."},
+    {.name = "compression",
+     .type = DN_P_TEXT,
+     .offset = TOPIC(compression),
+     .initial = "producer",
+     .text = "compression.type of the topic."},
+    {.name = "create",
+     .type = DN_P_BOOL,
+     .offset = TOPIC(create),
+     .initial = "true",
+     .text = "Make the topic where it is missing."},
+    {.name = NULL},
+};
+
+const dn_prop dn_pipeline_props[] = {
+    {.name = "text_threads",
+     .type = DN_P_COUNT,
+     .offset = PIPELINE(text_threads),
+     .initial = "0",
+     .max = 256,
+     .text = "Text workers; 0: as the job says."},
+    {.name = "model_threads",
+     .type = DN_P_COUNT,
+     .offset = PIPELINE(model_threads),
+     .initial = "0",
+     .max = 256,
+     .text = "Model threads; 0: as the job says."},
+    {.name = "chunks",
+     .type = DN_P_COUNT,
+     .offset = PIPELINE(chunks),
+     .initial = "0",
+     .max = 65536,
+     .text = "Chunks of up to 1,024 records under way at once, which bounds the memory; 0: by the "
+             "number of threads."},
+    {.name = NULL},
+};
+
+/* dn_job as the outside sees it, and what only this folder knows. */
+typedef struct job_private {
+    dn_job job;
+    dn_pipeline_conf pipeline_conf[DN_MAX_PIPELINES];
+} job_private;
+
+dn_pipeline_conf *dn_job_pipeline_conf(dn_job *job, int i) {
+    return &((job_private *)job)->pipeline_conf[i];
+}
+
+static dn_status init_defaults(dn_job *job) {
+    DN_TRY(dn_props_init(dn_job_props, &job->conf));
+    for (int i = 0; i < DN_MAX_PIPELINES; i++) {
+        DN_TRY(dn_props_init(dn_pipeline_props, dn_job_pipeline_conf(job, i)));
+    }
+    return DN_OK;
+}
+
+static void finish_defaults(dn_job *job) {
+    if (!job->conf.output[0]) {
+        free(job->conf.output);
+        job->conf.output = dn_format("out/%s", job->conf.job);
+    }
+    for (int i = 0; i < job->n_pipelines; i++) {
+        job->pipeline[i].job = job->conf.job;
+        job->pipeline[i].max_bad = job->conf.max_bad;
+    }
+}
+
+static dn_status check_required(const dn_prop *props, const void *conf, const char *pipeline,
+                                const char *part) {
+    const dn_prop *missing = dn_props_missing(props, conf);
+    return missing ? DN_FAIL(CONFIG, "pipeline '%s': %s needs the property '%s' (%s)", pipeline,
+                             part, missing->name, missing->text)
+                   : DN_OK;
+}
+
+static dn_status check_plan(const dn_pipeline_plan *plan) {
+    DN_TRY(check_required(plan->source->props, plan->source_conf, plan->name, plan->source->name));
+    for (int i = 0; i < plan->n_stages; i++) {
+        DN_TRY(check_required(plan->stage[i]->props, plan->stage_conf[i], plan->name,
+                              plan->stage[i]->name));
+    }
+    if (plan->scorer) {
+        DN_TRY(check_required(plan->scorer->props, plan->scorer_conf, plan->name, "model"));
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        DN_TRY(check_required(plan->sink[i]->props, plan->sink_conf[i], plan->name,
+                              plan->sink[i]->name));
+    }
+    return DN_OK;
+}
+
+static dn_status check_job(const dn_job *job) {
+    if (!job->conf.job || !job->conf.job[0]) {
+        return DN_FAIL(CONFIG, "%s: the job has no name (job: NAME)", job->file);
+    }
+    for (int i = 0; i < job->n_pipelines; i++) {
+        DN_TRY(check_plan(&job->pipeline[i]));
+    }
+    return DN_OK;
+}
+
+static dn_status fill(dn_job *job, const dn_yaml *root, const dn_list *set) {
+    DN_TRY(init_defaults(job));
+    DN_TRY(dn_job_parse(job, root));
+    for (int i = 0; i < set->n; i++) {
+        DN_TRY(dn_job_set(job, set->item[i]));
+    }
+    DN_TRY(check_job(job));
+    finish_defaults(job);
+    return DN_OK;
+}
+
+dn_status dn_job_open(const char *path, const dn_list *set, dn_job **out) {
+    dn_yaml_document *document;
+    DN_TRY(dn_yaml_open(path, &document));
+    dn_job *job = &((job_private *)dn_alloc(sizeof(job_private)))->job;
+    job->file = dn_strdup(path);
+    dn_status status = fill(job, dn_yaml_root(document), set);
+    dn_yaml_close(document);
+    if (status != DN_OK) {
+        dn_job_close(job);
+        return status;
+    }
+    *out = job;
+    return DN_OK;
+}
+
+static void free_part(const dn_prop *props, void *conf) {
+    if (conf) {
+        dn_props_free(props, conf);
+        free(conf);
+    }
+}
+
+static void close_plan(dn_pipeline_plan *plan) {
+    dn_pipeline_unbind(plan);
+    if (plan->source) {
+        free_part(plan->source->props, plan->source_conf);
+    }
+    for (int i = 0; i < plan->n_stages; i++) {
+        free_part(plan->stage[i]->props, plan->stage_conf[i]);
+    }
+    if (plan->scorer) {
+        free_part(plan->scorer->props, plan->scorer_conf);
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
+        free_part(plan->sink[i]->props, plan->sink_conf[i]);
+    }
+    if (plan->letters) {
+        free_part(plan->letters->props, plan->letters_conf);
+    }
+    free((char *)plan->name);
+}
+
+void dn_job_close(dn_job *job) {
+    if (!job) {
+        return;
+    }
+    for (int i = 0; i < job->n_pipelines; i++) {
+        close_plan(&job->pipeline[i]);
+    }
+    for (int i = 0; i < job->n_topics; i++) {
+        dn_props_free(dn_topic_props, &job->topic[i]);
+        free(job->topic[i].name);
+    }
+    dn_props_free(dn_job_props, &job->conf);
+    free(job->file);
+    free(job);
+}
+
+dn_status dn_job_only(dn_job *job, const dn_list *only) {
+    for (int k = 0; k < only->n; k++) {
+        bool known = false;
+        for (int i = 0; i < job->n_pipelines; i++) {
+            known = known || strcmp(job->pipeline[i].name, only->item[k]) == 0;
+        }
+        if (!known) {
+            return DN_FAIL(CONFIG, "--only %s: the job %s has no such pipeline", only->item[k],
+                           job->conf.job);
+        }
+    }
+    int kept = 0;
+    for (int i = 0; i < job->n_pipelines; i++) {
+        bool wanted = only->n == 0;
+        for (int k = 0; k < only->n; k++) {
+            wanted = wanted || strcmp(job->pipeline[i].name, only->item[k]) == 0;
+        }
+        if (wanted) {
+            *dn_job_pipeline_conf(job, kept) = *dn_job_pipeline_conf(job, i);
+            job->pipeline[kept++] = job->pipeline[i];
+        } else {
+            close_plan(&job->pipeline[i]);
+        }
+    }
+    job->n_pipelines = kept;
+    return DN_OK;
+}
+
+const dn_topic_decl *dn_job_topic(const dn_job *job, const char *name) {
+    for (int i = 0; i < job->n_topics; i++) {
+        if (strcmp(job->topic[i].name, name) == 0) {
+            return &job->topic[i];
+        }
+    }
+    return NULL;
+}

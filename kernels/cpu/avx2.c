@@ -1,0 +1,7 @@
+/* The cpu backend for AVX2: one vocabulary of vectors, then the kernels that speak it. */
+#include "kernels/cpu/simd_avx2.h"
+
+#define DN_LAYOUT "cpu:avx2"
+#include "kernels/cpu/cpu.h"
+
+const dn_kernels dn_kernels_avx2 = DN_CPU_KERNELS("avx2");

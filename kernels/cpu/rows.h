@@ -1,0 +1,103 @@
+#ifndef DN_CPU_ROWS_H
+#define DN_CPU_ROWS_H
+/** Operations over one row at a time: LayerNorm, softmax, embedding, pooling. All of them wait for
+ * memory, so each reads its row once from there and passes again over it in the first-level cache.
+ */
+#include "kernels/kernels.h"
+
+/** out = layer_norm(x + bias): biased variance about the mean (two passes), epsilon inside the
+ * root; bias may be NULL. */
+static inline void normalise_row(float *x, int n, const float *bias, const float *gamma,
+                                 const float *beta, float epsilon) {
+    vec sum = v_set(0), squares = v_set(0);
+    for (int j = 0; j < n; j += VW) {
+        vec y = load_row(x + j, n - j);
+        if (bias) {
+            y = v_add(y, load_row(bias + j, n - j));
+            store_row(x + j, n - j, y);
+        }
+        sum = v_add(sum, y);
+    }
+    vec mean = v_set(v_sum(sum) / (float)n);
+    for (int j = 0; j < n; j += VW) {
+        vec y = v_sub(load_row(x + j, n - j), mean);
+        y = n - j >= VW ? y : v_select_part(n - j, y, v_set(0));
+        squares = v_fma(y, y, squares);
+    }
+    vec scale = v_set(1.0f / sqrtf(v_sum(squares) / (float)n + epsilon));
+    for (int j = 0; j < n; j += VW) {
+        vec y = v_mul(v_sub(load_row(x + j, n - j), mean), scale);
+        store_row(x + j, n - j, v_fma(y, load_row(gamma + j, n - j), load_row(beta + j, n - j)));
+    }
+}
+
+/** x = softmax(scale x), scale > 0. */
+static inline void softmax_row(float *x, int n, float scale) {
+    vec top = v_set(-INFINITY), sum = v_set(0), factor = v_set(scale);
+    for (int j = 0; j < n; j += VW) {
+        vec y = load_row(x + j, n - j);
+        top = v_max(top, n - j >= VW ? y : v_select_part(n - j, y, top));
+    }
+    top = v_set(v_largest(top));
+    for (int j = 0; j < n; j += VW) {
+        vec y = v_exp(v_mul(v_sub(load_row(x + j, n - j), top), factor));
+        store_row(x + j, n - j, y);
+        sum = v_add(sum, n - j >= VW ? y : v_select_part(n - j, y, v_set(0)));
+    }
+    vec share = v_set(1.0f / v_sum(sum));
+    for (int j = 0; j < n; j += VW) {
+        store_row(x + j, n - j, v_mul(load_row(x + j, n - j), share));
+    }
+}
+
+static void softmax(const dn_softmax_args *a) {
+    for (int r = 0; r < a->n_rows; r++) {
+        softmax_row(a->x + (size_t)r * (size_t)a->stride + a->begin, a->classes, 1.0f);
+    }
+}
+
+static void embed_token(const dn_embed_args *a, int t, int place) {
+    size_t width = (size_t)a->hidden;
+    const float *word = a->word + (size_t)a->token[t] * width;
+    const float *position = a->position + (size_t)place * width;
+    float *out = a->out + (size_t)t * width;
+    for (int j = 0; j < a->hidden; j += VW) {
+        int left = a->hidden - j;
+        vec y = v_add(load_row(word + j, left), load_row(position + j, left));
+        store_row(out + j, left, v_add(y, load_row(a->type + j, left)));
+    }
+    normalise_row(out, a->hidden, NULL, a->gamma, a->beta, a->epsilon);
+}
+
+static void embed(const dn_embed_args *a) {
+    for (int r = 0; r < a->n_rows; r++) {
+        for (int t = a->row_start[r]; t < a->row_start[r + 1]; t++) {
+            embed_token(a, t, t - a->row_start[r]);
+        }
+    }
+}
+
+/** The mean of tokens [begin, end); of one token, that token to the bit. */
+static void mean_tokens(const dn_pool_args *a, int begin, int end, float *out) {
+    size_t width = (size_t)a->hidden;
+    vec count = v_set((float)(end - begin));
+    for (int j = 0; j < a->hidden; j += VW) {
+        vec sum = v_set(0);
+        for (int t = begin; t < end; t++) {
+            sum = v_add(sum, load_row(a->x + (size_t)t * width + j, a->hidden - j));
+        }
+        store_row(out + j, a->hidden - j, v_div(sum, count));
+    }
+}
+
+static void pool(const dn_pool_args *a) {
+    for (int r = 0; r < a->n_rows; r++) {
+        for (int p = 0; p < a->n_parts; p++) {
+            int begin = a->row_start[r];
+            int end = a->part[p] == DN_POOL_CLS ? begin + 1 : a->row_start[r + 1];
+            mean_tokens(a, begin, end, a->out + (size_t)(r * a->n_parts + p) * (size_t)a->hidden);
+        }
+    }
+}
+
+#endif

@@ -1,0 +1,107 @@
+#ifndef DN_CPU_TILE_H
+#define DN_CPU_TILE_H
+/** The inner kernel of every matrix product: c[rows][n] = base + a[rows][k] panel[k][TILE_COLS].
+ *
+ *        panel  k x (TILE_VECS vectors), dense, zero beyond column n
+ *          |
+ *    a ----+---> sums of TILE_ROWS x TILE_VECS vectors, all in registers
+ *
+ * One multiply-add per k into one sum per element, from k = 0 upwards, however many rows or columns
+ * the tile has: an element's bits do not depend on its neighbours. */
+#include <stddef.h>
+
+enum { TILE_COLS = TILE_VECS * VW };
+
+typedef struct tile {
+    const float *a;     /**< [rows][k], rows `a_stride` floats apart */
+    const float *panel; /**< 64-byte aligned */
+    const float
+        *base; /**< [rows][n] with its stride (0: one row for all), or NULL for zero; may be c */
+    float *c;  /**< [rows][n] */
+    size_t a_stride, base_stride, c_stride;
+    int k, n;
+} tile;
+
+static inline __attribute__((always_inline)) void tile_store(const tile *t, vec (*sum)[TILE_VECS],
+                                                             const int rows) {
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+        const float *base = t->base ? t->base + (size_t)r * t->base_stride : NULL;
+        float *c = t->c + (size_t)r * t->c_stride;
+#pragma GCC unroll 4
+        for (int v = 0; v < TILE_VECS; v++) {
+            int left = t->n - v * VW;
+            if (left > 0) {
+                vec y = base ? v_add(load_row(base + v * VW, left), sum[r][v]) : sum[r][v];
+                store_row(c + v * VW, left, y);
+            }
+        }
+    }
+}
+
+/** Rows are reached as 0, 1 and 2 strides from every third one, which addressing does for free: 14
+ * row pointers would leave the general registers. */
+static inline __attribute__((always_inline)) void tile_run(const tile *t, const int rows) {
+    vec sum[TILE_ROWS][TILE_VECS];
+    const float *panel = t->panel;
+    const size_t stride = t->a_stride;
+    const float *a[(TILE_ROWS + 2) / 3];
+#pragma GCC unroll 16
+    for (int r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < TILE_VECS; v++) {
+            sum[r][v] = v_set(0);
+        }
+        if (r % 3 == 0) {
+            a[r / 3] = t->a + (size_t)r * stride;
+        }
+    }
+    for (int k = 0; k < t->k; k++) {
+        vec b[TILE_VECS];
+#pragma GCC unroll 4
+        for (int v = 0; v < TILE_VECS; v++) {
+            b[v] = v_load(panel + v * VW);
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r++) {
+            vec x = v_set(a[r / 3][(size_t)(r % 3) * stride]);
+#pragma GCC unroll 4
+            for (int v = 0; v < TILE_VECS; v++) {
+                sum[r][v] = v_fma(x, b[v], sum[r][v]);
+            }
+        }
+#pragma GCC unroll 16
+        for (int r = 0; r < rows; r += 3) {
+            a[r / 3]++;
+        }
+        panel += TILE_COLS;
+    }
+    tile_store(t, sum, rows);
+}
+
+#define DN_TILE(rows)                                                                              \
+    static void tile_##rows(const tile *t) {                                                       \
+        tile_run(t, rows);                                                                         \
+    }
+DN_EACH_TILE_HEIGHT(DN_TILE)
+#undef DN_TILE
+
+#define DN_TILE(rows) tile_##rows,
+static void (*const tile_of_height[TILE_ROWS + 1])(const tile *) = {NULL,
+                                                                    DN_EACH_TILE_HEIGHT(DN_TILE)};
+#undef DN_TILE
+
+/** `rows` in tiles of nearly the same height: the one after i of n. A last tile of two rows would
+ * wait for its sums. */
+static inline int tile_edge(int rows, int n_tiles, int i) {
+    return (int)((int64_t)rows * i / n_tiles);
+}
+static inline int tile_count(int rows) {
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+static inline size_t round_up(size_t x, size_t step) {
+    return (x + step - 1) / step * step;
+}
+
+#endif

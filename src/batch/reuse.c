@@ -1,0 +1,171 @@
+#include "batch/reuse.h"
+
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STRIPES = 16, WAYS = 4, UNIT = 8, MIN_BYTES = 64 << 10, TYPICAL_TOKENS = 24 };
+
+/** Positions count bytes ever written, so they order entries by age; modulo log_bytes they are
+ * places in the log. 0 is no position: the log begins at UNIT. */
+typedef struct slot {
+    uint64_t position;
+    uint64_t hash;
+} slot;
+
+/** What stands in the log before the ids and the scores. */
+typedef struct entry {
+    uint64_t hash;
+    int32_t n;
+    int32_t unused;
+} entry;
+
+typedef struct stripe {
+    pthread_mutex_t lock;
+    slot *slots;
+    unsigned char *log;
+    uint64_t tail;
+} stripe;
+
+struct dn_reuse {
+    int width;
+    uint64_t log_bytes; /**< per stripe, a multiple of UNIT */
+    uint64_t n_sets;    /**< per stripe, a power of two */
+    stripe stripe[STRIPES];
+};
+
+static uint64_t entry_bytes(const dn_reuse *reuse, int n) {
+    uint64_t bytes = sizeof(entry) + 4 * ((uint64_t)n + (uint64_t)reuse->width);
+    return (bytes + UNIT - 1) / UNIT * UNIT;
+}
+
+dn_status dn_reuse_new(size_t bytes, int width, dn_reuse **out) {
+    if (bytes < MIN_BYTES) {
+        return DN_FAIL(CONFIG,
+                       "%zu bytes for the reuse of scores; at least %d are needed, 0 turns it off",
+                       bytes, MIN_BYTES);
+    }
+    dn_reuse *reuse = dn_alloc(sizeof *reuse);
+    reuse->width = width;
+    uint64_t share = bytes / STRIPES;
+    uint64_t per_text = entry_bytes(reuse, TYPICAL_TOKENS) + sizeof(slot);
+    reuse->n_sets = 1;
+    while (2 * reuse->n_sets * WAYS * per_text <= share) {
+        reuse->n_sets *= 2;
+    }
+    reuse->log_bytes = (share - reuse->n_sets * WAYS * sizeof(slot)) / UNIT * UNIT;
+    for (int i = 0; i < STRIPES; i++) {
+        stripe *s = &reuse->stripe[i];
+        pthread_mutex_init(&s->lock, NULL);
+        s->slots = dn_alloc_array(reuse->n_sets * WAYS, sizeof *s->slots);
+        s->log = dn_alloc(reuse->log_bytes);
+        s->tail = UNIT;
+    }
+    *out = reuse;
+    return DN_OK;
+}
+
+void dn_reuse_free(dn_reuse *reuse) {
+    if (reuse) {
+        for (int i = 0; i < STRIPES; i++) {
+            pthread_mutex_destroy(&reuse->stripe[i].lock);
+            free(reuse->stripe[i].slots);
+            free(reuse->stripe[i].log);
+        }
+        free(reuse);
+    }
+}
+
+static stripe *stripe_of(dn_reuse *reuse, uint64_t hash) {
+    return &reuse->stripe[hash >> 60];
+}
+
+static slot *set_of(const dn_reuse *reuse, const stripe *s, uint64_t hash) {
+    return &s->slots[(hash & (reuse->n_sets - 1)) * WAYS];
+}
+
+static bool alive(const dn_reuse *reuse, const stripe *s, const slot *at) {
+    return at->position != 0 && s->tail - at->position <= reuse->log_bytes;
+}
+
+/** The entry's scores when it holds exactly these ids, else NULL. */
+static const unsigned char *match(const dn_reuse *reuse, const stripe *s, const slot *at,
+                                  const int32_t *id, int n) {
+    const unsigned char *bytes = s->log + at->position % reuse->log_bytes;
+    entry head;
+    memcpy(&head, bytes, sizeof head);
+    size_t id_bytes = (size_t)n * sizeof *id;
+    bool same =
+        head.hash == at->hash && head.n == n && memcmp(bytes + sizeof head, id, id_bytes) == 0;
+    return same ? bytes + sizeof head + id_bytes : NULL;
+}
+
+/** Requires the stripe's lock. */
+static const unsigned char *lookup(const dn_reuse *reuse, const stripe *s, uint64_t hash,
+                                   const int32_t *id, int n) {
+    const slot *set = set_of(reuse, s, hash);
+    for (int i = 0; i < WAYS; i++) {
+        if (set[i].hash == hash && alive(reuse, s, &set[i])) {
+            const unsigned char *scores = match(reuse, s, &set[i], id, n);
+            if (scores) {
+                return scores;
+            }
+        }
+    }
+    return NULL;
+}
+
+bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score) {
+    stripe *s = stripe_of(reuse, hash);
+    pthread_mutex_lock(&s->lock);
+    const unsigned char *scores = lookup(reuse, s, hash, id, n);
+    if (scores) {
+        memcpy(score, scores, (size_t)reuse->width * sizeof *score);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return scores != NULL;
+}
+
+/** Room at the tail; an entry that would wrap begins at the front, and the gap dies with what it
+ * overwrites. */
+static uint64_t append(const dn_reuse *reuse, stripe *s, uint64_t bytes) {
+    uint64_t to_end = reuse->log_bytes - s->tail % reuse->log_bytes;
+    if (to_end < bytes) {
+        s->tail += to_end;
+    }
+    uint64_t position = s->tail;
+    s->tail += bytes;
+    return position;
+}
+
+static slot *oldest(slot *set) {
+    slot *choice = set;
+    for (int i = 1; i < WAYS; i++) {
+        if (set[i].position < choice->position) {
+            choice = &set[i];
+        }
+    }
+    return choice;
+}
+
+void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, const float *score) {
+    uint64_t bytes = entry_bytes(reuse, n);
+    if (bytes > reuse->log_bytes) {
+        return;
+    }
+    stripe *s = stripe_of(reuse, hash);
+    pthread_mutex_lock(&s->lock);
+    if (!lookup(reuse, s, hash, id, n)) {
+        uint64_t position = append(reuse, s, bytes);
+        unsigned char *to = s->log + position % reuse->log_bytes;
+        entry head = {.hash = hash, .n = n};
+        size_t id_bytes = (size_t)n * sizeof *id;
+        memcpy(to, &head, sizeof head);
+        memcpy(to + sizeof head, id, id_bytes);
+        memcpy(to + sizeof head + id_bytes, score, (size_t)reuse->width * sizeof *score);
+        *oldest(set_of(reuse, s, hash)) = (slot){position, hash};
+    }
+    pthread_mutex_unlock(&s->lock);
+}

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,0 +1,172 @@
+#include "model/scorer.h"
+
+#include "base/memory.h"
+#include "model/scorer_parts.h"
+
+#include <stdlib.h>
+
+#define AT(field) offsetof(dn_scorer_conf, field)
+
+/** The batching rules, the same for both scorers. */
+#define BATCH_PROPS                                                                                \
+    {.name = "tokens",                                                                             \
+     .type = DN_P_COUNT,                                                                           \
+     .offset = AT(max_tokens),                                                                     \
+     .initial = "2048",                                                                            \
+     .min = 8,                                                                                     \
+     .max = 1 << 20,                                                                               \
+     .text = "Tokens of a micro-batch; it closes when the next text does not fit."},               \
+        {.name = "rows",                                                                           \
+         .type = DN_P_COUNT,                                                                       \
+         .offset = AT(max_rows),                                                                   \
+         .initial = "512",                                                                         \
+         .min = 1,                                                                                 \
+         .max = 1 << 16,                                                                           \
+         .text = "Texts of a micro-batch at most."},                                               \
+    {                                                                                              \
+        .name = "deadline", .type = DN_P_DURATION, .offset = AT(deadline_ns), .initial = "20ms",   \
+        .min = 0, .max = 3600e9,                                                                   \
+        .text = "The oldest text of an open micro-batch waits no longer than this for others."     \
+    }
+
+static const dn_prop model_props[] = {
+    {.name = "path",
+     .type = DN_P_PATH,
+     .offset = AT(path),
+     .initial = "",
+     .text = "Model directory in Hugging Face layout; empty: the pipeline's."},
+    BATCH_PROPS,
+    {.name = "reuse",
+     .type = DN_P_BYTES,
+     .offset = AT(reuse_bytes),
+     .initial = "32MiB",
+     .min = 0,
+     .max = 1e12,
+     .text = "Memory of a rank for the scores of earlier texts, so that equal texts are scored "
+             "once; 0 turns it off."},
+    {.name = "backend",
+     .type = DN_P_TEXT,
+     .offset = AT(backend),
+     .initial = "",
+     .text = "Kernels to use (ref, cpu, cpu:avx2 ...); empty: the best of this machine."},
+    {0},
+};
+
+static const dn_prop none_props[] = {BATCH_PROPS, {0}};
+
+static const char *word_or_null(const char *word) {
+    return word && *word ? word : NULL;
+}
+
+static dn_status open_model(dn_scorer_conf *conf, const dn_bind *bind) {
+    const char *dir = word_or_null(conf->path) ? conf->path : bind->model_dir;
+    const dn_kernels *kernels;
+    if (!dir) {
+        return DN_FAIL(CONFIG, "the pipeline names no model: set `path` to a model directory");
+    }
+    DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
+    DN_TRY(dn_model_open(dir, kernels, &conf->model));
+    int longest = dn_model_describe(conf->model)->max_tokens;
+    if (conf->max_tokens < longest) {
+        return DN_FAIL(CONFIG, "tokens: %lld; the model's longest text has %d and must fit a batch",
+                       (long long)conf->max_tokens, longest);
+    }
+    return DN_OK;
+}
+
+static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *from, dn_schema *schema) {
+    dn_scorer_head *head = &conf->head[conf->n_heads++];
+    *head = (dn_scorer_head){
+        .begin = from->begin,
+        .n_labels = from->n_labels,
+        .score_name = dn_format("score.%s", from->name),
+        .label_name = dn_format("label.%s", from->name),
+    };
+    dn_field field = {.name = head->score_name,
+                      .type = DN_F32,
+                      .width = from->n_labels,
+                      .labels = from->labels,
+                      .n_labels = from->n_labels,
+                      .units = "1",
+                      .group = "scores",
+                      .long_name = "probability of each class, by the model's softmax"};
+    DN_TRY(dn_schema_add(schema, field, &head->score_field));
+    field.name = head->label_name;
+    field.type = DN_LABEL;
+    field.width = 1;
+    field.units = "";
+    field.group = "labels";
+    field.long_name = "the most probable class";
+    return dn_schema_add(schema, field, &head->label_field);
+}
+
+static dn_status bind_model(void *conf_, const dn_bind *bind) {
+    dn_scorer_conf *conf = conf_;
+    DN_TRY(dn_schema_need(bind->schema, "model", "ids", DN_IDS, &conf->ids_field));
+    DN_TRY(open_model(conf, bind));
+    const dn_model_info *info = dn_model_describe(conf->model);
+    conf->width = info->score_width;
+    for (int i = 0; i < info->n_model_heads; i++) {
+        DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
+    }
+    return conf->reuse_bytes ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width, &conf->reuse)
+                             : DN_OK;
+}
+
+static dn_status bind_none(void *conf_, const dn_bind *bind) {
+    dn_scorer_conf *conf = conf_;
+    conf->ids_field = dn_schema_find(bind->schema, "ids");
+    return conf->ids_field < 0
+               ? DN_OK
+               : dn_schema_need(bind->schema, "none", "ids", DN_IDS, &conf->ids_field);
+}
+
+static void unbind(void *conf_) {
+    dn_scorer_conf *conf = conf_;
+    for (int i = 0; i < conf->n_heads; i++) {
+        free(conf->head[i].score_name);
+        free(conf->head[i].label_name);
+    }
+    conf->n_heads = 0;
+    dn_reuse_free(conf->reuse);
+    dn_model_close(conf->model);
+    conf->reuse = NULL;
+    conf->model = NULL;
+}
+
+const dn_model_info *dn_scorer_info(const void *conf_) {
+    const dn_scorer_conf *conf = conf_;
+    return conf->model ? dn_model_describe(conf->model) : NULL;
+}
+
+const dn_scorer_ops dn_scorer_model = {
+    .name = "model",
+    .summary =
+        "Scores texts by an encoder with any number of heads, in micro-batches of packed tokens.",
+    .props = model_props,
+    .conf_size = sizeof(dn_scorer_conf),
+    .bind = bind_model,
+    .open = dn_feed_open,
+    .put = dn_feed_put,
+    .take = dn_feed_take,
+    .flush = dn_feed_flush,
+    .deadline = dn_feed_deadline,
+    .close = dn_feed_close,
+    .unbind = unbind,
+};
+
+const dn_scorer_ops dn_scorer_none = {
+    .name = "none",
+    .summary =
+        "Forms the same micro-batches and scores nothing: the pipeline without the model's cost.",
+    .props = none_props,
+    .conf_size = sizeof(dn_scorer_conf),
+    .bind = bind_none,
+    .open = dn_feed_open,
+    .put = dn_feed_put,
+    .take = dn_feed_take,
+    .flush = dn_feed_flush,
+    .deadline = dn_feed_deadline,
+    .close = dn_feed_close,
+    .unbind = unbind,
+};

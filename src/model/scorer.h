@@ -1,0 +1,15 @@
+#ifndef DN_MODEL_SCORER_H
+#define DN_MODEL_SCORER_H
+/** The two scorers of job/registry.c. `model` scores the column "ids" and adds, for every head, the
+ * columns "score.HEAD" (probabilities, group "scores") and "label.HEAD" (the most probable label,
+ * group "labels"). `none` forms the same batches by the same rules and scores nothing: the pipeline
+ * without the model's cost. */
+#include "flow/scorer.h"
+#include "model/model.h"
+
+extern const dn_scorer_ops dn_scorer_model, dn_scorer_none;
+
+/** The model of a bound scorer, NULL for `none`: provenance and `describe`. lends until unbind */
+const dn_model_info *dn_scorer_info(const void *conf);
+
+#endif

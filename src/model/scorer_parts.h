@@ -1,0 +1,38 @@
+#ifndef DN_MODEL_SCORER_PARTS_H
+#define DN_MODEL_SCORER_PARTS_H
+/** What scorer.c (set-up, once per rank) and feed.c (the data path, once per model thread) share.
+ */
+#include "batch/builder.h"
+#include "batch/reuse.h"
+#include "model/config.h"
+#include "model/scorer.h"
+
+/** A head's columns in the chunk. */
+typedef struct dn_scorer_head {
+    int score_field, label_field; /**< of the schema */
+    int begin, n_labels;          /**< of the score row */
+    char *score_name, *label_name;
+} dn_scorer_head;
+
+/** Settings, then what bind made of them. Const and shared by the model threads from then on. */
+typedef struct dn_scorer_conf {
+    char *path, *backend;
+    int64_t max_tokens, max_rows, deadline_ns, reuse_bytes;
+    int ids_field;   /**< -1: no tokenizer in this pipeline; its rows count no tokens */
+    dn_model *model; /**< NULL: the scorer `none` */
+    dn_reuse *reuse; /**< NULL: off */
+    int width, n_heads;
+    dn_scorer_head head[DN_MAX_HEADS];
+} dn_scorer_conf;
+
+/** Scores the batch into scorer->score: the model, or nothing at all. */
+typedef dn_status dn_scorer_run(dn_scorer *scorer, const dn_batch *batch);
+
+dn_status dn_feed_open(const void *conf, const dn_scorer_env *env, dn_scorer **out);
+dn_status dn_feed_put(dn_scorer *feed, dn_chunk *chunk);
+dn_chunk *dn_feed_take(dn_scorer *feed);
+dn_status dn_feed_flush(dn_scorer *feed, dn_close_reason reason);
+int64_t dn_feed_deadline(const dn_scorer *feed);
+void dn_feed_close(dn_scorer *feed);
+
+#endif

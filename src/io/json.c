@@ -56,8 +56,8 @@ static dn_status read_all(const char *path, size_t max_bytes, char **bytes, size
 }
 
 dn_status dn_json_load(const char *path, size_t max_bytes, dn_error error, dn_json **out) {
-    char *text;
-    size_t size;
+    char *text = NULL;
+    size_t size = 0;
     DN_TRY(read_all(path, max_bytes, &text, &size));
     dn_status status =
         size > max_bytes
@@ -141,6 +141,12 @@ bool dn_json_next(const dn_json_at *object, void **cursor, dn_json_at *member) {
 dn_status dn_json_text(const dn_json_at *at, const char **out) {
     DN_TRY(expect(at, DN_JSON_TEXT));
     *out = json_string_value(at->value);
+    return DN_OK;
+}
+
+dn_status dn_json_bool(const dn_json_at *at, bool *out) {
+    DN_TRY(expect(at, DN_JSON_BOOL));
+    *out = json_is_true((const json_t *)at->value);
     return DN_OK;
 }
 

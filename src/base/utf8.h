@@ -83,6 +83,20 @@ static inline bool dn_utf8_is_scalar(uint32_t code) {
 
 /** Length of the longest valid prefix: bytes.len when all is valid, else the position of the first
  * bad byte. */
-size_t dn_utf8_valid_prefix(dn_span bytes);
+static inline size_t dn_utf8_valid_prefix(dn_span bytes) {
+    const char *at = bytes.ptr, *end = bytes.ptr + bytes.len;
+    while (at < end) {
+        uint64_t word;
+        while (end - at >= 8 && (memcpy(&word, at, 8), (word & 0x8080808080808080u) == 0)) {
+            at += 8;
+        }
+        int length = at < end ? dn_utf8_length(at, end) : 0;
+        if (length == 0) {
+            break;
+        }
+        at += length;
+    }
+    return (size_t)(at - bytes.ptr);
+}
 
 #endif

@@ -72,6 +72,7 @@ bool dn_json_next(const dn_json_at *object, void **cursor, dn_json_at *member);
 
 /** The value itself; another kind, or a number outside [min, max], is an error. */
 dn_status dn_json_text(const dn_json_at *at, const char **out);
+dn_status dn_json_bool(const dn_json_at *at, bool *out);
 dn_status dn_json_int(const dn_json_at *at, int64_t min, int64_t max, int64_t *out);
 dn_status dn_json_real(const dn_json_at *at, double min, double max, double *out);
 

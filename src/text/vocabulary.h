@@ -1,0 +1,46 @@
+#ifndef DN_TEXT_VOCABULARY_H
+#define DN_TEXT_VOCABULARY_H
+/** vocab.txt: one token a line, its id the number of the line from 0; and the trie that finds the
+ * longest token.
+ *
+ * The trie's edges stand in one open-addressed table: (node, byte) -> node. A token that goes on a
+ * word begins with "##"; it hangs under the node of "##", so both kinds of token are found by the
+ * same walk from another node. */
+#include "base/span.h"
+#include "base/status.h"
+
+#include <stdint.h>
+
+typedef struct dn_trie_edge {
+    uint32_t key; /**< node * 256 + byte; 0: free, since no token begins with a zero byte */
+    uint32_t node;
+} dn_trie_edge;
+
+typedef struct dn_vocabulary {
+    char *path;     /**< of the file */
+    char *text;     /**< the file */
+    dn_span *token; /**< [n] views into text */
+    int32_t n;
+    int32_t *id; /**< [n_nodes] of the token that ends there, -1 */
+    uint32_t n_nodes, nodes_room;
+    dn_trie_edge *edge; /**< [1 << edge_bits] */
+    int edge_bits;
+    uint32_t go_on; /**< node of "##" */
+} dn_vocabulary;
+
+/** Reads `dir`/vocab.txt. MODEL errors name the file and line: empty or repeated token, bad UTF-8,
+ * no token at all; NO_INPUT when it cannot be read.     ownership  the caller: dn_vocabulary_free
+ */
+dn_status dn_vocabulary_load(const char *dir, dn_vocabulary *vocabulary);
+void dn_vocabulary_free(dn_vocabulary *vocabulary);
+
+/** Id of a token, -1 when there is none. */
+int32_t dn_vocabulary_find(const dn_vocabulary *vocabulary, dn_span token);
+
+/** The longest token that is a prefix of `text`, looked for from `root` (0: tokens as they stand,
+ * go_on: behind "##"). returns  its id, -1 when none is; `*length` its bytes in text     cost
+ * O(longest token) */
+int32_t dn_vocabulary_longest(const dn_vocabulary *vocabulary, uint32_t root, dn_span text,
+                              size_t *length);
+
+#endif

@@ -1,0 +1,9 @@
+#ifndef DN_SOURCE_SOURCES_H
+#define DN_SOURCE_SOURCES_H
+/** The sources, for the registry. Each is defined at the foot of its own file. */
+#include "flow/source.h"
+
+extern const dn_source_ops dn_source_corpus;    /**< a recorded corpus: replay.c */
+extern const dn_source_ops dn_source_generator; /**< made-up tweets with known truth: generator.c */
+
+#endif

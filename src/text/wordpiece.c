@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "io/json.h"
-#include "text/fold.h"
+#include "text/charmap.h"
 #include "text/vocabulary.h"
 #include "text/word_cache.h"
 
@@ -25,7 +25,7 @@ typedef enum byte_class { IN_WORD = 0, IS_BLANK, IS_PUNCTUATION } byte_class;
 
 struct dn_wordpiece {
     dn_vocabulary vocabulary;
-    dn_fold *fold;
+    dn_charmap *charmap;
     int32_t special[SPECIALS]; /* ids, -1 when the vocabulary has no such token */
     uint8_t byte_class[256];
     int32_t punctuation[128]; /* id of the word that the character is */
@@ -110,25 +110,25 @@ static void add_code(word *w, uint32_t code, uint8_t order) {
 }
 
 static void apply(const dn_wordpiece *t, uint32_t action, word *w, id_sink *sink) {
-    switch (dn_fold_kind_of(action)) {
-    case DN_FOLD_KEEP:
-        add_code(w, dn_fold_code(action), dn_fold_class(action));
+    switch (dn_charmap_kind_of(action)) {
+    case DN_CHAR_KEEP:
+        add_code(w, dn_charmap_code(action), dn_charmap_class(action));
         break;
-    case DN_FOLD_DROP:
+    case DN_CHAR_DROP:
         break;
-    case DN_FOLD_STARTER:
+    case DN_CHAR_STARTER:
         w->barrier = w->n;
         break;
-    case DN_FOLD_BLANK:
+    case DN_CHAR_BLANK:
         end_word(t, w, sink);
         break;
-    case DN_FOLD_ALONE:
+    case DN_CHAR_ALONE:
         end_word(t, w, sink);
-        add_code(w, dn_fold_code(action), 0);
+        add_code(w, dn_charmap_code(action), 0);
         end_word(t, w, sink);
         break;
-    case DN_FOLD_MANY: {
-        const uint32_t *many = t->fold->many + dn_fold_code(action);
+    case DN_CHAR_MANY: {
+        const uint32_t *many = t->charmap->many + dn_charmap_code(action);
         for (uint32_t i = 1; i <= many[0]; i++) {
             apply(t, many[i], w, sink);
         }
@@ -141,7 +141,7 @@ static void encode_piece(const dn_wordpiece *t, dn_span piece, id_sink *sink) {
     word w = {.n = 0};
     int length;
     for (const char *at = piece.ptr, *end = at + piece.len; at < end && !sink->cut; at += length) {
-        apply(t, dn_fold_action(t->fold, dn_utf8_decode(at, &length)), &w, sink);
+        apply(t, dn_charmap_action(t->charmap, dn_utf8_decode(at, &length)), &w, sink);
     }
     end_word(t, &w, sink);
 }
@@ -220,8 +220,8 @@ static dn_status read_flag(const dn_json_at *root, const char *key, bool *flag) 
 
 /* The defaults are those of an uncased BERT; accents follow lower case unless they are set on their
  * own. */
-static dn_status read_options(const char *dir, dn_fold_options *options) {
-    *options = (dn_fold_options){.lower = true, .strip_accents = true, .split_cjk = true};
+static dn_status read_options(const char *dir, dn_charmap_options *options) {
+    *options = (dn_charmap_options){.lower = true, .strip_accents = true, .split_cjk = true};
     char *path = dn_format("%s/tokenizer_config.json", dir);
     dn_json *doc = NULL;
     dn_status status = DN_OK;
@@ -252,11 +252,11 @@ static dn_status find_specials(dn_wordpiece *t) {
 
 static void classify_bytes(dn_wordpiece *t) {
     for (int c = 0; c < 128; c++) {
-        dn_fold_kind kind = dn_fold_kind_of(dn_fold_action(t->fold, (uint32_t)c));
+        dn_charmap_kind kind = dn_charmap_kind_of(dn_charmap_action(t->charmap, (uint32_t)c));
         char text = (char)c;
-        if (kind == DN_FOLD_BLANK) {
+        if (kind == DN_CHAR_BLANK) {
             t->byte_class[c] = IS_BLANK;
-        } else if (kind == DN_FOLD_ALONE) {
+        } else if (kind == DN_CHAR_ALONE) {
             int32_t id = dn_vocabulary_find(&t->vocabulary, (dn_span){&text, 1});
             t->byte_class[c] = IS_PUNCTUATION;
             t->punctuation[c] = id >= 0 ? id : t->special[UNK];
@@ -266,12 +266,12 @@ static void classify_bytes(dn_wordpiece *t) {
 
 dn_status dn_wordpiece_open(const char *dir, dn_wordpiece **out) {
     dn_wordpiece *t = dn_alloc(sizeof *t);
-    dn_fold_options options;
+    dn_charmap_options options;
     dn_status status;
     DN_TRY_GO(dn_vocabulary_load(dir, &t->vocabulary), err_close);
     DN_TRY_GO(find_specials(t), err_close);
     DN_TRY_GO(read_options(dir, &options), err_close);
-    t->fold = dn_fold_new(options);
+    t->charmap = dn_charmap_new(options);
     classify_bytes(t);
     *out = t;
     return DN_OK;
@@ -283,7 +283,7 @@ err_close:
 void dn_wordpiece_close(dn_wordpiece *tokeniser) {
     if (tokeniser) {
         dn_vocabulary_free(&tokeniser->vocabulary);
-        dn_fold_free(tokeniser->fold);
+        dn_charmap_free(tokeniser->charmap);
         free(tokeniser);
     }
 }

@@ -1,4 +1,4 @@
-#include "text/fold.h"
+#include "text/charmap.h"
 
 #include "base/memory.h"
 
@@ -31,8 +31,8 @@ enum {
 
 /* The table under construction. */
 typedef struct builder {
-    dn_fold_options options;
-    dn_fold *fold;
+    dn_charmap_options options;
+    dn_charmap *charmap;
     uint32_t n_blocks, n_many, many_room;
     uint64_t *hash; /* of each block kept */
 } builder;
@@ -76,7 +76,7 @@ static int decompose(uint32_t code, uint32_t *out) {
     return n;
 }
 
-static uint32_t make_action(dn_fold_kind kind, uint8_t order, uint32_t code) {
+static uint32_t make_action(dn_charmap_kind kind, uint8_t order, uint32_t code) {
     return code << 11 | (uint32_t)order << 3 | kind;
 }
 
@@ -85,7 +85,7 @@ static int finish(const builder *b, uint32_t code, bool is_cjk, uint32_t *out) {
     const fold_range *range = range_of(code);
     bool strip = b->options.strip_accents;
     if (strip && range->flags & MARK) {
-        out[0] = make_action(range->order ? DN_FOLD_DROP : DN_FOLD_STARTER, 0, 0);
+        out[0] = make_action(range->order ? DN_CHAR_DROP : DN_CHAR_STARTER, 0, 0);
         return 1;
     }
     uint32_t lower[2] = {code};
@@ -93,7 +93,7 @@ static int finish(const builder *b, uint32_t code, bool is_cjk, uint32_t *out) {
     for (int i = 0; i < n; i++) {
         bool alone = is_cjk || range_of(lower[i])->flags & PUNCTUATION;
         uint8_t order = strip && i == 0 ? range->order : 0;
-        out[i] = make_action(alone ? DN_FOLD_ALONE : DN_FOLD_KEEP, order, lower[i]);
+        out[i] = make_action(alone ? DN_CHAR_ALONE : DN_CHAR_KEEP, order, lower[i]);
     }
     return n;
 }
@@ -101,19 +101,19 @@ static int finish(const builder *b, uint32_t code, bool is_cjk, uint32_t *out) {
 static uint32_t keep_many(builder *b, const uint32_t *actions, int n) {
     if (b->n_many + (uint32_t)n + 1 > b->many_room) {
         b->many_room = 2 * b->many_room + 1024;
-        b->fold->many = dn_grow(b->fold->many, b->many_room, sizeof *actions);
+        b->charmap->many = dn_grow(b->charmap->many, b->many_room, sizeof *actions);
     }
     uint32_t index = b->n_many;
-    b->fold->many[index] = (uint32_t)n;
-    memcpy(b->fold->many + index + 1, actions, (size_t)n * sizeof *actions);
+    b->charmap->many[index] = (uint32_t)n;
+    memcpy(b->charmap->many + index + 1, actions, (size_t)n * sizeof *actions);
     b->n_many += (uint32_t)n + 1;
-    return make_action(DN_FOLD_MANY, 0, index);
+    return make_action(DN_CHAR_MANY, 0, index);
 }
 
 static uint32_t action_of(builder *b, uint32_t code) {
     const fold_range *range = range_of(code);
     if (range->flags & (REMOVE | BLANK)) {
-        return make_action(range->flags & REMOVE ? DN_FOLD_DROP : DN_FOLD_BLANK, 0, 0);
+        return make_action(range->flags & REMOVE ? DN_CHAR_DROP : DN_CHAR_BLANK, 0, 0);
     }
     uint32_t parts[LONGEST] = {code}, actions[2 * LONGEST];
     bool split = b->options.strip_accents && range->flags & DECOMPOSES;
@@ -128,41 +128,41 @@ static uint32_t action_of(builder *b, uint32_t code) {
 /* Index of an equal block that is already there, or of this one, now there. */
 static uint16_t keep_block(builder *b, const uint32_t *actions) {
     uint64_t hash = 14695981039346656037u;
-    for (int i = 0; i < DN_FOLD_BLOCK; i++) {
+    for (int i = 0; i < DN_CHARMAP_BLOCK; i++) {
         hash = (hash ^ actions[i]) * 1099511628211u;
     }
-    size_t bytes = DN_FOLD_BLOCK * sizeof *actions;
+    size_t bytes = DN_CHARMAP_BLOCK * sizeof *actions;
     for (uint32_t k = 0; k < b->n_blocks; k++) {
         if (b->hash[k] == hash &&
-            memcmp(b->fold->action + k * DN_FOLD_BLOCK, actions, bytes) == 0) {
+            memcmp(b->charmap->action + k * DN_CHARMAP_BLOCK, actions, bytes) == 0) {
             return (uint16_t)k;
         }
     }
-    b->fold->action = dn_grow(b->fold->action, b->n_blocks + 1, bytes);
-    memcpy(b->fold->action + b->n_blocks * DN_FOLD_BLOCK, actions, bytes);
+    b->charmap->action = dn_grow(b->charmap->action, b->n_blocks + 1, bytes);
+    memcpy(b->charmap->action + b->n_blocks * DN_CHARMAP_BLOCK, actions, bytes);
     b->hash[b->n_blocks] = hash;
     return (uint16_t)b->n_blocks++;
 }
 
-dn_fold *dn_fold_new(dn_fold_options options) {
-    dn_fold *fold = dn_alloc(sizeof *fold);
-    builder b = {.options = options, .fold = fold};
-    b.hash = dn_alloc_array(DN_FOLD_BLOCKS, sizeof *b.hash);
-    for (uint32_t block = 0; block < DN_FOLD_BLOCKS; block++) {
-        uint32_t actions[DN_FOLD_BLOCK];
-        for (uint32_t i = 0; i < DN_FOLD_BLOCK; i++) {
-            actions[i] = action_of(&b, block * DN_FOLD_BLOCK + i);
+dn_charmap *dn_charmap_new(dn_charmap_options options) {
+    dn_charmap *charmap = dn_alloc(sizeof *charmap);
+    builder b = {.options = options, .charmap = charmap};
+    b.hash = dn_alloc_array(DN_CHARMAP_BLOCKS, sizeof *b.hash);
+    for (uint32_t block = 0; block < DN_CHARMAP_BLOCKS; block++) {
+        uint32_t actions[DN_CHARMAP_BLOCK];
+        for (uint32_t i = 0; i < DN_CHARMAP_BLOCK; i++) {
+            actions[i] = action_of(&b, block * DN_CHARMAP_BLOCK + i);
         }
-        fold->block[block] = keep_block(&b, actions);
+        charmap->block[block] = keep_block(&b, actions);
     }
     free(b.hash);
-    return fold;
+    return charmap;
 }
 
-void dn_fold_free(dn_fold *fold) {
-    if (fold) {
-        free(fold->action);
-        free(fold->many);
-        free(fold);
+void dn_charmap_free(dn_charmap *charmap) {
+    if (charmap) {
+        free(charmap->action);
+        free(charmap->many);
+        free(charmap);
     }
 }

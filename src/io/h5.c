@@ -3,10 +3,10 @@
 #include "base/memory.h"
 #include "io/h5_internal.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* One lock for the process: Debian's serial build is thread-safe by such a lock anyway, other
  * builds are not. Recursive, because public functions use each other. */
@@ -25,13 +25,39 @@ static void set_up(void) {
     H5open();
 }
 
+typedef struct reason {
+    char text[400];
+    bool no_space;
+} reason;
+
+static _Thread_local reason why; /* of the last failed call that nobody has asked about yet */
+
+/* Innermost first: the first entry is the cause, the others are who passed it on. */
+static herr_t take_reason(unsigned n, const H5E_error2_t *entry, void *ctx) {
+    reason *taken = ctx;
+    const char *text = entry->desc ? entry->desc : "";
+    if (n == 0 || strstr(text, "errno = ")) {
+        snprintf(taken->text, sizeof taken->text, "%s", text);
+    }
+    taken->no_space |= strstr(text, "errno = 28,") || strstr(text, "errno = 122,");
+    return 0;
+}
+
+/* The library calls this instead of printing, at the moment of failure: the next call would clear
+ * its error stack. */
+static herr_t note_failure(hid_t stack, void *ctx) {
+    (void)ctx;
+    why = (reason){0};
+    return H5Ewalk2(stack, H5E_WALK_UPWARD, take_reason, &why);
+}
+
 void dn_h5_enter(void) {
-    static _Thread_local bool silent;
+    static _Thread_local bool listening;
     pthread_once(&once, set_up);
     pthread_mutex_lock(&lock);
-    if (!silent) {
-        H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-        silent = true;
+    if (!listening) {
+        H5Eset_auto2(H5E_DEFAULT, note_failure, NULL);
+        listening = true;
     }
 }
 
@@ -39,41 +65,26 @@ void dn_h5_leave(void) {
     pthread_mutex_unlock(&lock);
 }
 
-typedef struct reason {
-    char text[400];
-    bool no_space;
-} reason;
+void dn_h5_forget(void) {
+    why = (reason){0};
+}
 
-/* Innermost first: the first entry is the cause, the others are who passed it on. */
-static herr_t take_reason(unsigned n, const H5E_error2_t *entry, void *ctx) {
-    reason *why = ctx;
-    if (entry->desc && (n == 0 || strstr(entry->desc, "errno"))) {
-        snprintf(why->text, sizeof why->text, "%s", entry->desc);
+/* The text of a failed write names addresses and more; its errno part is what a person needs. */
+static const char *for_a_person(char *text) {
+    char *message = strstr(text, "error message = '");
+    if (message) {
+        message += strlen("error message = '");
+        message[strcspn(message, "'")] = '\0';
+        return message;
     }
-    if (entry->desc &&
-        (strstr(entry->desc, "errno = 28,") || strstr(entry->desc, "errno = 122,"))) {
-        why->no_space = true;
-    }
-    return 0;
+    return text[0] ? text : "the library gives no reason";
 }
 
 dn_status dn_h5_error_path(const char *path, bool writing, const char *what) {
-    int saved = errno;
-    reason why = {.text = ""};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_reason, &why);
-    H5Eclear2(H5E_DEFAULT);
-    /* The innermost text of a failed write names the buffer's address and more; its errno part is
-     * what a person needs. */
-    const char *text = strstr(why.text, "error message = '");
-    char quoted[200];
-    if (text) {
-        snprintf(quoted, sizeof quoted, "%s", text + strlen("error message = '"));
-        quoted[strcspn(quoted, "'")] = '\0';
-        text = quoted;
-    } else {
-        text = why.text[0] ? why.text : "no reason given";
-    }
-    if (why.no_space || (writing && !why.text[0] && (saved == ENOSPC || saved == EDQUOT))) {
+    reason taken = why;
+    dn_h5_forget();
+    const char *text = for_a_person(taken.text);
+    if (taken.no_space) {
         return DN_FAIL(NO_SPACE, "%s: %s: %s; free space and start the same command again", path,
                        what, text);
     }
@@ -91,6 +102,7 @@ static hid_t access_list(void) {
     hid_t list = H5Pcreate(H5P_FILE_ACCESS);
     /* Lustre without flock refuses locks; HDF5_USE_FILE_LOCKING still overrides. */
     H5Pset_file_locking(list, 1, 1);
+    H5Pset_fclose_degree(list, H5F_CLOSE_STRONG);
     return list;
 }
 
@@ -144,6 +156,15 @@ static void file_free(dn_h5_file *file) {
     free(file);
 }
 
+/* What is left of a poisoned file is worthless, and the library cannot let go of a file that it
+ * cannot flush: on a full disk it would keep memory, descriptor and blocks until the process ends.
+ * Cut to nothing, the flush finds room. */
+static void make_room(const dn_h5_file *file) {
+    if (file->writable && truncate(file->path, 0) != 0) {
+        dn_h5_forget();
+    }
+}
+
 /* Returns false when a close failed: data that the library still held may be lost. */
 static bool close_ids(dn_h5_file *file) {
     bool ok = true;
@@ -155,6 +176,9 @@ static bool close_ids(dn_h5_file *file) {
             H5Tclose(column->file_type);
         }
     }
+    if (!ok) {
+        make_room(file);
+    }
     ok &= H5Fclose(file->id) >= 0;
     return ok;
 }
@@ -165,11 +189,14 @@ dn_status dn_h5_close(dn_h5_file *file) {
     if (file->writable) {
         status = dn_h5_finish(file);
     }
+    if (status != DN_OK) {
+        make_room(file);
+    }
     bool closed = close_ids(file);
     if (status == DN_OK && !closed) {
         status = dn_h5_error(file, "closing failed");
     }
-    H5Eclear2(H5E_DEFAULT);
+    dn_h5_forget();
     file_free(file);
     dn_h5_leave();
     return status;
@@ -180,8 +207,9 @@ void dn_h5_abandon(dn_h5_file *file) {
         return;
     }
     dn_h5_enter();
+    make_room(file);
     close_ids(file);
-    H5Eclear2(H5E_DEFAULT);
+    dn_h5_forget();
     file_free(file);
     dn_h5_leave();
 }

@@ -91,8 +91,8 @@ uint64_t dn_h5_content_hash(const dn_h5_file *file);
  * any case. */
 dn_status dn_h5_close(dn_h5_file *file);
 
-/** Closes without writing what is pending, without checks. The file stays where it is. NULL allowed
- */
+/** Closes without writing what is pending, without checks; a file that was being written is cut to
+ *  nothing. NULL allowed */
 void dn_h5_abandon(dn_h5_file *file);
 
 /** Attributes of the root ("/") or of another object. Texts are UTF-8. */
@@ -141,7 +141,8 @@ uint64_t dn_h5_hash_of_hashes(const char *const *paths, const uint64_t *hashes, 
 
 /** A piece of a virtual dataset: rows of a source file at the next free place. */
 typedef struct dn_h5_piece {
-    const char *file; /**< relative to the folder of the file that holds the virtual dataset */
+    const char *file; /**< NULL: a hole of n_rows; else relative to the folder of the file that
+                         holds the virtual dataset */
     const char *path;
     uint64_t n_rows;
 } dn_h5_piece;

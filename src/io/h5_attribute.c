@@ -162,5 +162,5 @@ void dn_h5_get_labels(dn_h5_file *file, const char *object, char ***labels, int 
             H5Aclose(attribute);
         }
     }
-    H5Eclear2(H5E_DEFAULT);
+    dn_h5_forget();
 }

@@ -40,8 +40,11 @@ struct dn_h5_file {
 void dn_h5_enter(void);
 void dn_h5_leave(void);
 
-/** Records the library's error stack as one failure: "<file>: <what>: <innermost reason>"; IO or
- * NO_SPACE while writing, DATA while reading. Requires the lock. */
+/** Drops the reason of a failed call that was only a question. Requires the lock. */
+void dn_h5_forget(void);
+
+/** Records the reason of the last failed call as one failure: "<file>: <what>: <innermost reason>";
+ * IO or NO_SPACE while writing, DATA while reading. Requires the lock. */
 dn_status dn_h5_error(const dn_h5_file *file, const char *what);
 dn_status dn_h5_error_path(const char *path, bool writing, const char *what);
 

@@ -14,7 +14,7 @@ bool dn_h5_has(dn_h5_file *file, const char *path) {
         snprintf(part, sizeof part, "%.*s", (int)(end - path), path);
         found = H5Lexists(file->id, part, H5P_DEFAULT) > 0;
     }
-    H5Eclear2(H5E_DEFAULT);
+    dn_h5_forget();
     dn_h5_leave();
     return found;
 }
@@ -50,7 +50,7 @@ static char *text_or_empty(dn_h5_file *file, const char *path, const char *name)
     char *text = NULL;
     if (H5Aexists_by_name(file->id, path, name, H5P_DEFAULT) <= 0 ||
         dn_h5_get_text(file, path, name, &text) != DN_OK) {
-        H5Eclear2(H5E_DEFAULT);
+        dn_h5_forget();
         return dn_strdup("");
     }
     return text;

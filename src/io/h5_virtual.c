@@ -45,10 +45,10 @@ static hid_t make_virtual(dn_h5_file *file, const dn_h5_column *column, const dn
     herr_t mapped = 0;
     uint64_t start = 0;
     for (int i = 0; i < n && mapped >= 0; i++) {
-        if (pieces[i].n_rows) {
+        if (pieces[i].file && pieces[i].n_rows) {
             mapped = add_piece(create, space, &pieces[i], start, column->width);
-            start += pieces[i].n_rows;
         }
+        start += pieces[i].n_rows;
     }
     H5Sselect_all(space);
     hid_t dataset = mapped < 0 ? H5I_INVALID_HID

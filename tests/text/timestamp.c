@@ -1,0 +1,60 @@
+#include "test.h"
+#include "text/timestamp.h"
+
+#include <time.h>
+
+CASE(timestamp_reads_rfc3339) {
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } table[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"2017-08-15T00:01:00Z", 1502755260000},
+        {"2017-08-15t00:01:00z", 1502755260000},
+        {"2017-08-15 00:01:00", 1502755260000},
+        {"2017-08-15T02:01:00+02:00", 1502755260000},
+        {"2017-08-14T19:31:00-04:30", 1502755260000},
+        {"2017-08-15T00:01:00.5Z", 1502755260500},
+        {"2017-08-15T00:01:00.123456789+00:00", 1502755260123},
+        {"1969-12-31T23:59:59.999Z", -1},
+        {"2000-02-29T12:00:00Z", 951825600000},
+        {"2016-12-31T23:59:60Z", 1483228800000},
+        {"0001-01-01T00:00:00Z", -62135596800000},
+        {"9999-12-31T23:59:59Z", 253402300799000},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t ms = 0;
+        EXPECT(dn_timestamp_parse(dn_span_of(table[i].text), &ms));
+        EXPECT_INT(ms, table[i].ms);
+    }
+}
+
+CASE(timestamp_refuses) {
+    static const char *const table[] = {
+        "", "2017", "2017-08-15", "2017-08-15T00:01", "2017-08-15T00:01:00.Z", "2017-08-15T00:01:00+0200",
+        "2017-08-15T00:01:00 Z", "2017-08-15T00:01:00Zx", "2017-13-15T00:01:00Z", "2017-00-15T00:01:00Z",
+        "2017-02-29T00:00:00Z", "1900-02-29T00:00:00Z", "2017-04-31T00:00:00Z", "2017-08-15T24:00:00Z",
+        "2017-08-15T00:60:00Z", "2017-08-15T00:00:61Z", "17-08-15T00:00:00Z", "+017-08-15T00:00:00Z",
+        "2017-08-15T00:01:00+24:00", "2017/08/15 00:01:00", "Tue Aug 15 00:01:00 2017",
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        int64_t ms = 0;
+        EXPECT(!dn_timestamp_parse(dn_span_of(table[i]), &ms));
+    }
+}
+
+CASE(timestamp_agrees_with_the_c_library) {
+    for (int i = 0; i < 20000; i++) {
+        time_t seconds = (time_t)(dn_random() % 253402300800u);
+        struct tm parts;
+        char text[32];
+        int64_t ms = 0;
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &parts));
+        EXPECT(dn_timestamp_parse(dn_span_of(text), &ms));
+        EXPECT_INT(ms, seconds * 1000);
+    }
+}
+
+int main(int argc, char **argv) {
+    return dn_test_main(argc, argv);
+}

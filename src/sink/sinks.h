@@ -14,4 +14,10 @@ extern const dn_sink_ops dn_sink_dead_letters;
 /** Counts and drops. */
 extern const dn_sink_ops dn_sink_null;
 
+/** A topic. All three have the conf of sink/topic.h; job/ takes another than the first where there
+ * is no broker. */
+extern const dn_sink_ops dn_sink_kafka_topic;  /**< of a Kafka broker, in transactions: topic.c */
+extern const dn_sink_ops dn_sink_memory_topic; /**< read by another pipeline: topic_memory.c */
+extern const dn_sink_ops dn_sink_jsonl_topic;  /**< files OUT/topics/<name>/: jsonl.c */
+
 #endif

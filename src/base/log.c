@@ -22,6 +22,10 @@ void dn_log_setup(dn_level level, int rank, int size) {
     gethostname(setup.host, sizeof setup.host - 1);
 }
 
+dn_level dn_log_level(void) {
+    return setup.level;
+}
+
 void dn_log(dn_level level, const char *fmt, ...) {
     if (level > setup.level) {
         return;

@@ -274,6 +274,13 @@ void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status) {
     dn_pipeline_abort(pipeline);
 }
 
+bool dn_pipeline_failed(dn_pipeline *pipeline) {
+    pthread_mutex_lock(&pipeline->lock);
+    bool failed = pipeline->status != DN_OK;
+    pthread_mutex_unlock(&pipeline->lock);
+    return failed;
+}
+
 static dn_status start_thread(dn_pipeline *pipeline, pthread_t *thread, void *(*body)(void *),
                               void *arg, const char *name, int index) {
     int rc = pthread_create(thread, NULL, body, arg);
@@ -281,8 +288,9 @@ static dn_status start_thread(dn_pipeline *pipeline, pthread_t *thread, void *(*
         return DN_FAIL(SYSTEM, "pipeline %s: no thread for %s: %s", pipeline->plan->name, name,
                        strerror(rc));
     }
-    char label[16];
+    char label[32];
     snprintf(label, sizeof label, "%.4s-%.6s-%d", pipeline->plan->name, name, index);
+    label[15] = '\0'; /* the kernel takes no more */
     pthread_setname_np(*thread, label);
     return DN_OK;
 }

@@ -76,6 +76,9 @@ void dn_pipeline_drain(dn_pipeline *pipeline);
 /** Stops everything now; nothing more is committed. thread: any */
 void dn_pipeline_abort(dn_pipeline *pipeline);
 
+/** Whether it has failed already. thread: any */
+bool dn_pipeline_failed(dn_pipeline *pipeline);
+
 /** Waits until all threads have ended; the pipeline's failure, recorded for the calling thread. */
 dn_status dn_pipeline_join(dn_pipeline *pipeline);
 

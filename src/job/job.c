@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #define JOB(field)      offsetof(dn_job_conf, field)
-#define TOPIC(field)    offsetof(dn_topic_decl, field)
 #define PIPELINE(field) offsetof(dn_pipeline_conf, field)
 
 const dn_prop dn_job_props[] = {
@@ -33,6 +32,11 @@ const dn_prop dn_job_props[] = {
      .initial = "10%",
      .max = 1,
      .text = "Share of bad records beyond which the run ends."},
+    {.name = "create_topics",
+     .type = DN_P_BOOL,
+     .offset = JOB(create_topics),
+     .initial = "true",
+     .text = "Make declared topics where the broker lacks them."},
     {.name = "kafka",
      .type = DN_P_MAP,
      .offset = JOB(kafka),
@@ -49,41 +53,6 @@ const dn_prop dn_job_props[] = {
      .initial = "0",
      .max = 256,
      .text = "Model threads of each pipeline with a model; 0: the cores of the rank."},
-    {.name = NULL},
-};
-
-const dn_prop dn_topic_props[] = {
-    {.name = "partitions",
-     .type = DN_P_COUNT,
-     .offset = TOPIC(partitions),
-     .initial = "12",
-     .min = 1,
-     .max = 100000,
-     .text = "Number of partitions."},
-    {.name = "replication",
-     .type = DN_P_COUNT,
-     .offset = TOPIC(replication),
-     .initial = "1",
-     .min = 1,
-     .max = 100,
-     .text = "Number of replicas of each partition."},
-    {.name = "retention",
-     .type = DN_P_TEXT,
-     .offset = TOPIC(retention),
-     .initial = "forever",
-     .text = "How long the broker keeps records: forever or a duration. Records keep their own old "
-             "times, so a broker with "
-             "a limit deletes recorded corpora at once."},
-    {.name = "compression",
-     .type = DN_P_TEXT,
-     .offset = TOPIC(compression),
-     .initial = "producer",
-     .text = "compression.type of the topic."},
-    {.name = "create",
-     .type = DN_P_BOOL,
-     .offset = TOPIC(create),
-     .initial = "true",
-     .text = "Make the topic where it is missing."},
     {.name = NULL},
 };
 
@@ -234,8 +203,7 @@ void dn_job_close(dn_job *job) {
         close_plan(&job->pipeline[i]);
     }
     for (int i = 0; i < job->n_topics; i++) {
-        dn_props_free(dn_topic_props, &job->topic[i]);
-        free(job->topic[i].name);
+        dn_props_free(dn_topic_spec_props, &job->topic[i]);
     }
     dn_props_free(dn_job_props, &job->conf);
     free(job->file);
@@ -270,7 +238,40 @@ dn_status dn_job_only(dn_job *job, const dn_list *only) {
     return DN_OK;
 }
 
-const dn_topic_decl *dn_job_topic(const dn_job *job, const char *name) {
+const char *dn_conf_text(const dn_prop *props, const void *conf, const char *name) {
+    const dn_prop *prop = dn_prop_find(props, name);
+    return prop ? *(char *const *)((const char *)conf + prop->offset) : NULL;
+}
+
+static const char *model_dir(const dn_pipeline_plan *plan) {
+    return plan->scorer ? dn_conf_text(plan->scorer->props, plan->scorer_conf, "path") : NULL;
+}
+
+/* The first that is set: the pipeline's, the job's, the number of cores. */
+static int first_set(int64_t own, int64_t common, int cores) {
+    return own > 0 ? (int)own : common > 0 ? (int)common : cores;
+}
+
+void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread) {
+    dn_pipeline_plan *plan = &job->pipeline[i];
+    const dn_pipeline_conf *conf = dn_job_pipeline_conf(job, i);
+    plan->text_threads = first_set(conf->text_threads, job->conf.text_threads, cores);
+    plan->model_threads = first_set(conf->model_threads, job->conf.model_threads, cores);
+    int threads = plan->text_threads + (plan->scorer ? plan->model_threads : 0);
+    plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * threads;
+}
+
+dn_status dn_job_bind(dn_job *job) {
+    for (int i = 0; i < job->n_pipelines; i++) {
+        dn_bind bind = {.job = job->conf.job,
+                        .model_dir = model_dir(&job->pipeline[i]),
+                        .output = job->conf.output};
+        DN_TRY(dn_pipeline_bind(&job->pipeline[i], &bind));
+    }
+    return DN_OK;
+}
+
+const dn_topic_spec *dn_job_topic(const dn_job *job, const char *name) {
     for (int i = 0; i < job->n_topics; i++) {
         if (strcmp(job->topic[i].name, name) == 0) {
             return &job->topic[i];

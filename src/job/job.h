@@ -15,24 +15,17 @@
  * Unknown and misspelt keys are errors with file:line:column and the nearest name that would be
  * right. */
 #include "flow/pipeline.h"
+#include "io/kafka_client.h"
 
 #include <stdio.h>
 
 enum { DN_MAX_PIPELINES = 8, DN_MAX_TOPICS = 32 };
 
-/** The `topics:` section: how a topic should be, where Dunlin makes it. */
-typedef struct dn_topic_decl {
-    char *name;
-    int64_t partitions, replication;
-    char *retention; /**< "forever" or a duration */
-    char *compression;
-    bool create; /**< may be made where it is missing */
-} dn_topic_decl;
-
 /** Top-level settings. */
 typedef struct dn_job_conf {
     char *job, *output, *broker;
     double max_bad;
+    bool create_topics;
     dn_map kafka;                        /**< librdkafka properties, passed through */
     int64_t text_threads, model_threads; /**< 0: as many as the plan of cores gives */
 } dn_job_conf;
@@ -41,7 +34,7 @@ typedef struct dn_job {
     char *file;
     dn_job_conf conf;
     int n_topics;
-    dn_topic_decl topic[DN_MAX_TOPICS];
+    dn_topic_spec topic[DN_MAX_TOPICS];
     int n_pipelines;
     dn_pipeline_plan pipeline[DN_MAX_PIPELINES];
 } dn_job;
@@ -52,6 +45,10 @@ typedef struct dn_job {
 dn_status dn_job_open(const char *path, const dn_list *set, dn_job **out);
 void dn_job_close(dn_job *job);
 
+/** Resolves the numbers of threads and chunks of pipeline i for a rank with `cores` cores: base +
+ * a_thread * threads chunks. */
+void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread);
+
 /** Keeps the pipelines named in `only` (in the job's order). */
 dn_status dn_job_only(dn_job *job, const dn_list *only);
 
@@ -60,7 +57,7 @@ dn_status dn_job_only(dn_job *job, const dn_list *only);
 dn_status dn_job_resolve_topics(dn_job *job, bool with_broker);
 
 /** The declared topic of that name, or NULL. */
-const dn_topic_decl *dn_job_topic(const dn_job *job, const char *name);
+const dn_topic_spec *dn_job_topic(const dn_job *job, const char *name);
 
 /** Name of the topic that a source reads or a sink writes; NULL when it is no topic. */
 const char *dn_source_topic(const dn_source_ops *ops, const void *conf);

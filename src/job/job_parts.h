@@ -10,7 +10,6 @@ typedef struct dn_pipeline_conf {
 } dn_pipeline_conf;
 
 extern const dn_prop dn_job_props[];
-extern const dn_prop dn_topic_props[];
 extern const dn_prop dn_pipeline_props[];
 
 /** Settings of pipeline i, kept beside dn_job's plan until dn_job_bind. */
@@ -33,6 +32,10 @@ dn_status dn_job_set(dn_job *job, const char *assignment);
 
 /** Makes a part's conf with its defaults. */
 dn_status dn_conf_new(const dn_prop *props, size_t conf_size, void **out);
+
+/** The text of a property by name, NULL when the part has none such: how the job asks a part what
+ * it does not know. */
+const char *dn_conf_text(const dn_prop *props, const void *conf, const char *name);
 
 /** Replaces the scorer of a pipeline by the one of that name. */
 dn_status dn_plan_scorer(dn_pipeline_plan *plan, const char *name);

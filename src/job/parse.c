@@ -168,8 +168,8 @@ static dn_status bind_part(const dn_prop *table, size_t conf_size, const char *n
 }
 
 static dn_status parse_source(dn_pipeline_plan *plan, const dn_yaml *node) {
-    const char *name;
-    const dn_yaml *props;
+    const char *name = NULL;
+    const dn_yaml *props = NULL;
     DN_TRY(read_part(node, "source", &name, &props));
     plan->source = dn_source_get(name);
     if (!plan->source) {
@@ -183,8 +183,8 @@ static dn_status parse_stages(dn_pipeline_plan *plan, const dn_yaml *list) {
         return dn_yaml_fail(list, "stages must be a list");
     }
     for (const dn_yaml *item = list->first; item; item = item->next) {
-        const char *name;
-        const dn_yaml *props;
+        const char *name = NULL;
+        const dn_yaml *props = NULL;
         DN_TRY(read_part(item, "a stage", &name, &props));
         const dn_stage_ops *ops = dn_stage_get(name);
         if (!ops) {
@@ -205,8 +205,8 @@ static dn_status parse_sinks(dn_pipeline_plan *plan, const dn_yaml *list) {
         return dn_yaml_fail(list, "sinks must be a list with at least one sink");
     }
     for (const dn_yaml *item = list->first; item; item = item->next) {
-        const char *name;
-        const dn_yaml *props;
+        const char *name = NULL;
+        const dn_yaml *props = NULL;
         DN_TRY(read_part(item, "a sink", &name, &props));
         const dn_sink_ops *ops = dn_sink_get(name);
         if (!ops) {
@@ -299,10 +299,10 @@ static dn_status parse_topics(dn_job *job, const dn_yaml *map) {
         if (job->n_topics == DN_MAX_TOPICS) {
             return dn_yaml_fail(child, "more than %d topics", DN_MAX_TOPICS);
         }
-        dn_topic_decl *topic = &job->topic[job->n_topics++];
-        DN_TRY(dn_props_init(dn_topic_props, topic));
+        dn_topic_spec *topic = &job->topic[job->n_topics++];
+        DN_TRY(dn_props_init(dn_topic_spec_props, topic));
         topic->name = dn_strdup(child->key);
-        DN_TRY(dn_bind_props(dn_topic_props, topic, child, "a topic", NULL));
+        DN_TRY(dn_bind_props(dn_topic_spec_props, topic, child, "a topic", NULL));
     }
     return DN_OK;
 }

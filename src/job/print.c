@@ -107,7 +107,7 @@ char *dn_job_print(const dn_job *job) {
     }
     for (int i = 0; i < job->n_topics; i++) {
         fprintf(out, "  %s:\n", job->topic[i].name);
-        print_props(out, dn_topic_props, &job->topic[i], 4);
+        print_props(out, dn_topic_spec_props, &job->topic[i], 4);
     }
     fprintf(out, "pipelines:\n");
     for (int i = 0; i < job->n_pipelines; i++) {
@@ -156,7 +156,8 @@ void dn_reference_print(FILE *out) {
                  "How a job file is put together stands in [README.md](README.md).\n");
     fprintf(out, "\n## Job\n");
     reference_part(out, "###", "job", "The top level.", dn_job_props);
-    reference_part(out, "###", "topics.<name>", "How a Kafka topic should be.", dn_topic_props);
+    reference_part(out, "###", "topics.<name>", "How a Kafka topic should be.",
+                   dn_topic_spec_props);
     reference_part(out, "###", "pipelines.<name>",
                    "A pipeline, beside its source, stages, model, sinks and dead_letters.",
                    dn_pipeline_props);

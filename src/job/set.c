@@ -103,10 +103,25 @@ static dn_status set_in_topics(dn_job *job, const char *path, const char *value)
     const char *dot = strrchr(path, '.');
     for (int i = 0; dot && i < job->n_topics; i++) {
         if (named(job->topic[i].name, path, (size_t)(dot - path))) {
-            return set_property(dn_topic_props, &job->topic[i], dot + 1, value);
+            return set_property(dn_topic_spec_props, &job->topic[i], dot + 1, value);
         }
     }
     return no_such("declared topic in", path);
+}
+
+/* "*.corpus.path": in every pipeline that has the part; at least one must. */
+static dn_status set_everywhere(dn_job *job, const char *path, const char *value) {
+    const char *dot = strchr(path, '.');
+    size_t len = dot ? (size_t)(dot - path) : strlen(path);
+    bool any = false;
+    for (int i = 0; i < job->n_pipelines; i++) {
+        part found;
+        if (find_part(&job->pipeline[i], path, len, &found)) {
+            any = true;
+            DN_TRY(set_in_pipeline(job, i, path, value));
+        }
+    }
+    return any ? DN_OK : DN_FAIL(CONFIG, "no pipeline has a part '%.*s'", (int)len, path);
 }
 
 static dn_status set_path(dn_job *job, const char *path, const char *value) {
@@ -117,6 +132,9 @@ static dn_status set_path(dn_job *job, const char *path, const char *value) {
     const char *dot = strchr(path, '.');
     if (dot && named("topics", path, (size_t)(dot - path))) {
         return set_in_topics(job, dot + 1, value);
+    }
+    if (dot && named("*", path, (size_t)(dot - path))) {
+        return set_everywhere(job, dot + 1, value);
     }
     for (int i = 0; dot && i < job->n_pipelines; i++) {
         if (named(job->pipeline[i].name, path, (size_t)(dot - path))) {

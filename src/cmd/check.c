@@ -1,0 +1,151 @@
+#include "base/memory.h"
+#include "cmd/job_options.h"
+#include "run/broker.h"
+#include "run/output.h"
+#include "run/place.h"
+#include "run/provenance.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+static const char help[] =
+    "Usage: dunlin check JOB.yaml [OPTIONS]\n\n"
+    "Resolves the job, then looks at everything it needs: parts and columns, model, broker and "
+    "topics, cores, disk.\n"
+    "Changes nothing. The resolved job goes to standard output, what was found to standard "
+    "error.\n\n" DN_JOB_OPTIONS_HELP "\nExamples:\n"
+    "  dunlin check jobs/tweets.yaml\n"
+    "  dunlin check jobs/tweets.yaml -b broker:9092 --set output=/scratch/run1\n"
+    "  dunlin check jobs/tweets.yaml > resolved.yaml\n\n"
+    "Exit status: 0 the job can run, else the status the run would end with (dunlin --errors).\n";
+
+static void say(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void say(const char *what, const char *fmt, ...) {
+    va_list args;
+    fprintf(stderr, "ok  %-9s ", what);
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+static void say_topic(void *ctx, const dn_topic_spec *spec, const dn_topic_report *report) {
+    (void)ctx;
+    if (report->state == DN_TOPIC_MISSING) {
+        say("topic", "%s is not there yet; the run makes it with %lld partitions", spec->name,
+            (long long)spec->partitions);
+    } else if (report->differs) {
+        fprintf(stderr, "!!  %-9s %s is not as declared: %s\n", "topic", spec->name,
+                report->difference);
+    } else {
+        say("topic", "%s, %d partitions", spec->name, report->n_partitions);
+    }
+}
+
+static dn_status check_broker(dn_comm *comm, dn_job *job, const dn_job_options *options,
+                              bool *with_broker) {
+    const char *where = options->run.broker ? options->run.broker : job->conf.broker;
+    if (strcmp(where, "local") == 0) {
+        *with_broker = true;
+        say("broker", "local: started by the run if none is there");
+        return DN_OK;
+    }
+    DN_TRY(dn_broker_resolve(comm, job, options->run.broker, with_broker));
+    if (!*with_broker) {
+        say("broker", "none: topics between pipelines stay in memory, others become files");
+        return DN_OK;
+    }
+    DN_TRY(dn_broker_topics(job, false, say_topic, NULL));
+    say("broker", "%s answers (librdkafka %s)", job->conf.broker, dn_kafka_version());
+    return DN_OK;
+}
+
+static void check_model(const dn_job *job) {
+    for (int i = 0; i < job->n_pipelines; i++) {
+        const dn_model_info *info = dn_plan_model(&job->pipeline[i]);
+        if (info) {
+            say("model", "%s: %d layers of %d, %d heads, %.1f MB packed", info->dir, info->layers,
+                info->hidden, info->n_model_heads, (double)info->weight_bytes / 1e6);
+        }
+    }
+}
+
+static dn_status check_disk(const char *output) {
+    char *folder = dn_strdup(output);
+    while (access(folder, F_OK) != 0 && strrchr(folder, '/')) {
+        *strrchr(folder, '/') = '\0';
+    }
+    const char *there = folder[0] && access(folder, F_OK) == 0 ? folder
+                        : output[0] == '/'                     ? "/"
+                                                               : ".";
+    struct statvfs disk;
+    dn_status status = DN_OK;
+    if (access(there, W_OK) != 0) {
+        status = DN_FAIL(DENIED,
+                         "%s: cannot be written (%s); choose another folder with --set output=DIR",
+                         there, strerror(errno));
+    } else if (statvfs(there, &disk) == 0) {
+        say("disk", "%s: %.1f GB free", output,
+            (double)disk.f_bavail * (double)disk.f_frsize / 1e9);
+    }
+    free(folder);
+    return status;
+}
+
+static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_job *job) {
+    bool with_broker;
+    DN_TRY(check_broker(comm, job, options, &with_broker));
+    DN_TRY(dn_job_resolve_topics(job, with_broker));
+    DN_TRY(dn_job_bind(job));
+    say("job", "%s: %d pipelines, all parts and columns fit", job->file, job->n_pipelines);
+    check_model(job);
+    return check_disk(job->conf.output);
+}
+
+static dn_status check(dn_comm *comm, const dn_job_options *options) {
+    dn_placement placement;
+    dn_job *job = NULL;
+    DN_TRY(dn_placement_make(comm, &placement));
+    say("machine", "%s: %d cores, %d NUMA nodes, %.0f GB; this rank: cores %s", placement.facts.cpu,
+        placement.facts.n_cores, placement.facts.n_numa, (double)placement.facts.memory_bytes / 1e9,
+        placement.own.cpus);
+    dn_placement_free(&placement);
+    dn_status status = dn_job_open(options->run.job_file, &options->run.set, &job);
+    if (status == DN_OK) {
+        status = dn_job_only(job, &options->run.only);
+    }
+    if (status == DN_OK) {
+        status = check_parts(comm, options, job);
+    }
+    if (status == DN_OK) {
+        char *text = dn_job_print(job);
+        fputs(text, stdout);
+        free(text);
+    }
+    dn_job_close(job);
+    return status;
+}
+
+static dn_status run(int argc, char **argv) {
+    dn_job_options options;
+    dn_comm *comm = NULL;
+    dn_status status = dn_job_options_parse(argc, argv, &options);
+    if (status == DN_OK) {
+        status = dn_comm_open(&comm);
+    }
+    if (status == DN_OK) {
+        status = check(comm, &options);
+    }
+    dn_comm_close(comm);
+    dn_job_options_free(&options);
+    return status;
+}
+
+const dn_command dn_cmd_check = {
+    "check", "resolve a job and look at all it needs, changing nothing", help, run};

@@ -1,0 +1,143 @@
+#include "cmd/cmd.h"
+
+#include "base/log.h"
+#include "cmd/version.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static const dn_command *const commands[] = {
+    &dn_cmd_run,     &dn_cmd_check,  &dn_cmd_describe, &dn_cmd_corpus, &dn_cmd_model,
+    &dn_cmd_inspect, &dn_cmd_verify, &dn_cmd_index,    &dn_cmd_trace,  NULL,
+};
+
+static int exit_status;
+
+void dn_cmd_exit_with(int status) {
+    exit_status = status;
+}
+
+dn_status dn_cmd_usage(const char *command, const char *fmt, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return DN_FAIL(USAGE, "%s: %s (see dunlin %s --help)", command, text, command);
+}
+
+int dn_cmd_getopt(int argc, char **argv, const char *letters, const struct option *options) {
+    opterr = 0;
+    int letter = getopt_long(argc, argv, letters, options, NULL);
+    if (letter != '?' && letter != ':') {
+        return letter;
+    }
+    const char *word = argv[optind - 1];
+    if (letter == ':') {
+        dn_cmd_usage(argv[0], "the option %s needs a value", word);
+        return '?';
+    }
+    for (const struct option *option = options; option->name; option++) {
+        if (strncmp(word, "--", 2) == 0 && dn_near(word + 2, option->name)) {
+            dn_cmd_usage(argv[0], "unknown option %s; did you mean --%s?", word, option->name);
+            return '?';
+        }
+    }
+    dn_cmd_usage(argv[0], "unknown option %s", word);
+    return '?';
+}
+
+dn_status dn_cmd_parse_format(const char *word, dn_cmd_format *out) {
+    static const char *const words[] = {"table", "json", "csv"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *out = (dn_cmd_format)i;
+            return DN_OK;
+        }
+    }
+    return DN_FAIL(USAGE, "--output %s: is none of table, json, csv", word);
+}
+
+static void print_help(FILE *out) {
+    fprintf(out, "Usage: dunlin COMMAND [OPTIONS]\n\n"
+                 "Language models over message streams: Kafka or recorded corpora in, HDF5 out, "
+                 "exactly once.\n\n");
+    for (int i = 0; commands[i]; i++) {
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    fprintf(out,
+            "\n`dunlin COMMAND --help` explains a command, `dunlin --version` prints versions, "
+            "`dunlin --errors` all\n"
+            "error codes with their exit statuses. The main job: dunlin run jobs/tweets.yaml\n");
+}
+
+static void print_errors(FILE *out) {
+    fprintf(out, "code   exit  meaning\n");
+    for (int i = DN_E_NONE + 1; i < DN_E_COUNT; i++) {
+        const dn_error_info *info = dn_error_get((dn_error)i);
+        fprintf(out, "E%-5d %4d  %s\n", info->number, info->exit_status, info->sentence);
+    }
+}
+
+static const dn_command *find(const char *name) {
+    for (int i = 0; commands[i]; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown(const char *name) {
+    for (int i = 0; commands[i]; i++) {
+        if (dn_near(name, commands[i]->name)) {
+            fprintf(stderr, "dunlin: E1001 unknown command '%s'; did you mean '%s'?\n", name,
+                    commands[i]->name);
+            return EX_USAGE;
+        }
+    }
+    fprintf(stderr, "dunlin: E1001 unknown command '%s' (see dunlin --help)\n", name);
+    return EX_USAGE;
+}
+
+static int run_command(const dn_command *command, int argc, char **argv) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            printf("dunlin %s: %s\n\n%s", command->name, command->summary, command->help);
+            return 0;
+        }
+    }
+    if (command->run(argc, argv) != DN_OK) {
+        dn_log_failure();
+        return dn_error_get(dn_failure_last()->error)->exit_status;
+    }
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "dunlin: E1701 standard output cannot be written\n");
+        return EX_IOERR;
+    }
+    return exit_status;
+}
+
+int dn_cmd_main(int argc, char **argv) {
+    const char *first = argc > 1 ? argv[1] : "";
+    if (!first[0]) {
+        print_help(stderr);
+        return EX_USAGE;
+    }
+    if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(first, "--version") == 0) {
+        dn_version_print(stdout);
+        return 0;
+    }
+    if (strcmp(first, "--errors") == 0) {
+        print_errors(stdout);
+        return 0;
+    }
+    const dn_command *command = find(first);
+    return command ? run_command(command, argc - 1, argv + 1) : unknown(first);
+}

@@ -1,0 +1,8 @@
+#ifndef DN_CMD_VERSION_H
+#define DN_CMD_VERSION_H
+#include <stdio.h>
+
+/** Dunlin's version, and versions and features of the libraries it runs with. */
+void dn_version_print(FILE *out);
+
+#endif

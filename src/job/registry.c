@@ -1,0 +1,60 @@
+#include "job/registry.h"
+
+#include "model/scorer.h"
+#include "sink/sinks.h"
+#include "source/sources.h"
+#include "text/stages.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator, NULL};
+
+const dn_stage_ops *const dn_stages[] = {&dn_stage_decode, &dn_stage_clean, &dn_stage_tokenise,
+                                         &dn_stage_null, NULL};
+
+const dn_scorer_ops *const dn_scorers[] = {&dn_scorer_model, &dn_scorer_none, NULL};
+
+const dn_sink_ops *const dn_sinks[] = {&dn_sink_rows_h5, &dn_sink_null, &dn_sink_dead_letters,
+                                       NULL};
+
+/* Finds a row by name in any of the tables above: each begins with its name. */
+static const void *find(const void *const *table, const char *what, const char *name) {
+    char all[512] = "";
+    size_t n = 0;
+    const char *near = NULL;
+    for (; *table; table++) {
+        const char *row = *(const char *const *)*table;
+        if (strcmp(row, name) == 0) {
+            return *table;
+        }
+        if (!near && dn_near(name, row)) {
+            near = row;
+        }
+        if (n < sizeof all) {
+            n += (size_t)snprintf(all + n, sizeof all - n, "%s%s", n ? ", " : "", row);
+        }
+    }
+    if (near) {
+        DN_FAIL(CONFIG, "there is no %s '%s'; did you mean '%s'?", what, name, near);
+    } else {
+        DN_FAIL(CONFIG, "there is no %s '%s' (there are: %s)", what, name, all);
+    }
+    return NULL;
+}
+
+const dn_source_ops *dn_source_get(const char *name) {
+    return find((const void *const *)dn_sources, "source", name);
+}
+
+const dn_stage_ops *dn_stage_get(const char *name) {
+    return find((const void *const *)dn_stages, "stage", name);
+}
+
+const dn_scorer_ops *dn_scorer_get(const char *name) {
+    return find((const void *const *)dn_scorers, "model", name);
+}
+
+const dn_sink_ops *dn_sink_get(const char *name) {
+    return find((const void *const *)dn_sinks, "sink", name);
+}

@@ -1,0 +1,40 @@
+#ifndef DN_RUN_CONTROL_H
+#define DN_RUN_CONTROL_H
+/** The control thread of a rank (its main thread): signals, progress, trace.
+ *
+ *   USR1        drain: stop reading, finish and commit what is under way, exit 75
+ *   TERM, INT   the same within DN_DRAIN_LIMIT_NS, a second one ends at once
+ *   HUP         said and ignored: no part of the job can be reloaded
+ *   USR2        prints the state of all queues and parts */
+#include "base/events.h"
+#include "flow/pipeline.h"
+#include "job/job.h"
+#include "run/report.h"
+#include "run/wiring.h"
+
+#define DN_DRAIN_LIMIT_NS INT64_C(30000000000)
+
+/** Blocks the signals above in this thread and those it starts: call first in main. */
+void dn_control_block_signals(void);
+
+typedef struct dn_feed dn_feed; /**< see run/feed.h */
+
+typedef struct dn_control {
+    int n;
+    dn_pipeline *pipeline[DN_MAX_PIPELINES];
+    const char *name[DN_MAX_PIPELINES];
+    const dn_batch_totals *totals[DN_MAX_PIPELINES];
+    _Atomic bool ended[DN_MAX_PIPELINES]; /**< set by the pipelines' sink threads */
+    int64_t ended_mono_ns[DN_MAX_PIPELINES];
+    dn_wiring *wiring;
+    int rank, size;
+    bool progress;
+    dn_feed *feed;
+    bool drained;  /**< out: a signal asked for an early end */
+    int killed_by; /**< out: signal that ended it at once, 0 */
+} dn_control;
+
+/** Returns when all pipelines have ended.       thread  main      blocks  until then */
+void dn_control_loop(dn_control *control);
+
+#endif

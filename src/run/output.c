@@ -1,0 +1,175 @@
+#include "run/output.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HOST_MAX = 128, SLURM_MAX = 32, TRIES = 3 };
+
+struct dn_output {
+    char *path, *lock;
+};
+
+typedef struct owner {
+    char host[HOST_MAX], slurm[SLURM_MAX], since[32];
+    long pid;
+} owner;
+
+static dn_status fail_path(const char *path, const char *what) {
+    int error = errno;
+    const char *why = strerror(error);
+    if (error == EACCES || error == EPERM || error == EROFS) {
+        return DN_FAIL(DENIED, "%s: %s: %s; choose another folder with --set output=DIR", path,
+                       what, why);
+    }
+    if (error == ENOSPC || error == EDQUOT) {
+        return DN_FAIL(NO_SPACE, "%s: %s: %s", path, what, why);
+    }
+    return DN_FAIL(CANT_CREATE, "%s: %s: %s", path, what, why);
+}
+
+dn_status dn_make_folders(const char *path) {
+    char *copy = dn_strdup(path);
+    for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash) {
+            *slash = '\0';
+        }
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            dn_status status = fail_path(copy, "the folder cannot be made");
+            free(copy);
+            return status;
+        }
+        if (!slash) {
+            break;
+        }
+        *slash = '/';
+    }
+    free(copy);
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return DN_FAIL(CANT_CREATE, "%s: is not a folder", path);
+    }
+    return DN_OK;
+}
+
+static void this_owner(owner *out) {
+    *out = (owner){.pid = (long)getpid(), .slurm = "-"};
+    gethostname(out->host, sizeof out->host - 1);
+    const char *slurm = getenv("SLURM_JOB_ID");
+    if (slurm && slurm[0]) {
+        snprintf(out->slurm, sizeof out->slurm, "%s", slurm);
+    }
+    dn_wall_format(dn_wall_ns(), out->since);
+}
+
+static bool read_owner(const char *lock, owner *out) {
+    *out = (owner){0};
+    FILE *file = fopen(lock, "r");
+    if (!file) {
+        return false;
+    }
+    int n = fscanf(file, "host %127s\npid %ld\nslurm %31s\nsince %31s", out->host, &out->pid,
+                   out->slurm, out->since);
+    fclose(file);
+    return n == 4;
+}
+
+/* An owner that cannot be running any more, or that is this same job started again. */
+static bool may_take_over(const owner *old, const owner *me) {
+    bool same_slurm = strcmp(me->slurm, "-") != 0 && strcmp(me->slurm, old->slurm) == 0;
+    bool dead_here =
+        strcmp(me->host, old->host) == 0 && kill((pid_t)old->pid, 0) != 0 && errno == ESRCH;
+    return same_slurm || dead_here;
+}
+
+/* Written whole beside its place, then linked there: a lock is never seen half-written. */
+static dn_status write_owner(const char *path, const owner *me) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return fail_path(path, "the lock cannot be made");
+    }
+    int n = dprintf(fd, "host %s\npid %ld\nslurm %s\nsince %s\n", me->host[0] ? me->host : "?",
+                    me->pid, me->slurm, me->since);
+    dn_status status =
+        n < 0 || fsync(fd) != 0 ? fail_path(path, "the lock cannot be written") : DN_OK;
+    close(fd);
+    return status;
+}
+
+static dn_status write_lock(const char *lock, const owner *me) {
+    char *beside = dn_format("%s.%s.%ld", lock, me->host, me->pid);
+    dn_status status = write_owner(beside, me);
+    if (status == DN_OK && link(beside, lock) != 0) {
+        status = errno == EEXIST ? DN_AGAIN : fail_path(lock, "the lock cannot be made");
+    }
+    unlink(beside);
+    free(beside);
+    return status;
+}
+
+static dn_status take_lock(const char *path, const char *lock, bool force) {
+    owner me, old;
+    this_owner(&me);
+    for (int i = 0; i < TRIES; i++) {
+        dn_status status = write_lock(lock, &me);
+        if (status != DN_AGAIN) {
+            return status;
+        }
+        bool readable = read_owner(lock, &old);
+        if (!force && !(readable && may_take_over(&old, &me))) {
+            return DN_FAIL(
+                OUTPUT_BUSY,
+                "%s belongs to another run (process %ld on %s since %s); wait for it, choose "
+                "another folder "
+                "with --set output=DIR, or take it over with --force if that run is gone",
+                path, old.pid, readable ? old.host : "?", readable ? old.since : "?");
+        }
+        unlink(lock);
+    }
+    return DN_FAIL(OUTPUT_BUSY, "%s: another run takes this folder at the same time", path);
+}
+
+dn_status dn_output_claim(const char *path, bool force, dn_output **out) {
+    DN_TRY(dn_make_folders(path));
+    char *lock = dn_format("%s/run.lock", path);
+    dn_status status = take_lock(path, lock, force);
+    if (status != DN_OK) {
+        free(lock);
+        return status;
+    }
+    *out = dn_alloc(sizeof **out);
+    (*out)->path = dn_strdup(path);
+    (*out)->lock = lock;
+    return DN_OK;
+}
+
+dn_status dn_output_write_job(const dn_output *output, const char *resolved_job) {
+    char *path = dn_format("%s/job.yaml", output->path);
+    FILE *file = fopen(path, "w");
+    dn_status status = DN_OK;
+    if (!file || fputs(resolved_job, file) < 0 || fflush(file) != 0) {
+        status = fail_path(path, "cannot be written");
+    }
+    if (file) {
+        fclose(file);
+    }
+    free(path);
+    return status;
+}
+
+void dn_output_release(dn_output *output) {
+    if (output) {
+        unlink(output->lock);
+        free(output->lock);
+        free(output->path);
+        free(output);
+    }
+}

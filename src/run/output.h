@@ -1,0 +1,30 @@
+#ifndef DN_RUN_OUTPUT_H
+#define DN_RUN_OUTPUT_H
+/** The output folder, which belongs to one run at a time.
+ *
+ *    OUT/run.lock    host, pid, Slurm job and start of the owner; made with O_EXCL
+ *    OUT/job.yaml    the resolved job of the newest run
+ *    OUT/rows/ OUT/dead/ OUT/topics/ OUT/trace/ OUT/index.h5
+ *
+ * A lock is taken over when it is of the same Slurm job (requeued), when its process on this host
+ * is dead, or with `force`. */
+#include "base/status.h"
+
+#include <stdbool.h>
+
+typedef struct dn_output dn_output;
+
+/** Makes the folder and takes it. OUTPUT_BUSY names the owner and says what to do; CANT_CREATE,
+ * DENIED. thread  main of rank 0 */
+dn_status dn_output_claim(const char *path, bool force, dn_output **out);
+
+/** Writes OUT/job.yaml. */
+dn_status dn_output_write_job(const dn_output *output, const char *resolved_job);
+
+/** Gives the folder back. */
+void dn_output_release(dn_output *output);
+
+/** Makes a folder and those above it. */
+dn_status dn_make_folders(const char *path);
+
+#endif

@@ -1,0 +1,20 @@
+#ifndef DN_RUN_PLACE_H
+#define DN_RUN_PLACE_H
+/** Where the ranks compute: every rank's row of the plan, and the plan as a table. */
+#include "comm/comm.h"
+#include "topo/topo.h"
+
+typedef struct dn_placement {
+    dn_topo_place own;
+    dn_topo_facts facts;
+    int n;                 /**< ranks of the job */
+    dn_topo_place *places; /**< [n] by rank */
+    char *table;           /**< as printed */
+} dn_placement;
+
+/** Plans and binds this process. Call before threads start.      collective  yes      ownership
+ * dn_placement_free */
+dn_status dn_placement_make(dn_comm *comm, dn_placement *out);
+void dn_placement_free(dn_placement *placement);
+
+#endif

@@ -1,0 +1,124 @@
+#include "run/report.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#define ADD(field) atomic_fetch_add_explicit(&totals->field, event->field, memory_order_relaxed)
+
+void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
+    atomic_fetch_add_explicit(&totals->batches, 1, memory_order_relaxed);
+    ADD(rows);
+    ADD(tokens);
+    ADD(budget_tokens);
+    ADD(reused);
+    ADD(flops);
+    ADD(model_ns);
+    atomic_fetch_add_explicit(&totals->reason[event->reason], 1, memory_order_relaxed);
+}
+
+#undef ADD
+
+void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
+                        dn_pipeline_report *out) {
+    dn_pipeline_read(pipeline, &out->stats);
+    out->latency = *dn_pipeline_latencies(pipeline);
+    out->batches = atomic_load(&totals->batches);
+    out->rows_scored = atomic_load(&totals->rows);
+    out->tokens_scored = atomic_load(&totals->tokens);
+    out->budget_tokens = atomic_load(&totals->budget_tokens);
+    out->rows_reused = atomic_load(&totals->reused);
+    out->flops = atomic_load(&totals->flops);
+    out->model_ns = atomic_load(&totals->model_ns);
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        out->reason[i] = atomic_load(&totals->reason[i]);
+    }
+}
+
+static void merge_parts(dn_pipeline_stats *into, const dn_pipeline_stats *from) {
+    for (int i = 0; i < into->n_parts; i++) {
+        into->part[i].threads += from->part[i].threads;
+        into->part[i].busy_ns += from->part[i].busy_ns;
+        into->part[i].chunks += from->part[i].chunks;
+        into->part[i].rows += from->part[i].rows;
+    }
+    for (int i = 0; i < into->n_rings; i++) {
+        into->ring[i].stats.blocked_ns += from->ring[i].stats.blocked_ns;
+        into->ring[i].stats.starved_ns += from->ring[i].stats.starved_ns;
+        into->ring[i].stats.mean_depth += from->ring[i].stats.mean_depth;
+        into->ring[i].stats.capacity += from->ring[i].stats.capacity;
+    }
+    for (int i = 0; i < DN_MAX_SINKS; i++) {
+        into->sink[i].rows += from->sink[i].rows;
+        into->sink[i].bytes += from->sink[i].bytes;
+        into->sink[i].commits += from->sink[i].commits;
+    }
+}
+
+static void merge_stats(dn_pipeline_stats *into, const dn_pipeline_stats *from) {
+    into->source.records += from->source.records;
+    into->source.bytes += from->source.bytes;
+    into->source.lag = into->source.lag > from->source.lag ? into->source.lag : from->source.lag;
+    into->records_in += from->records_in;
+    into->tokens += from->tokens;
+    for (int i = 0; i < DN_FATES; i++) {
+        into->fate[i] += from->fate[i];
+    }
+    merge_parts(into, from);
+}
+
+static void merge_pipeline(dn_pipeline_report *into, const dn_pipeline_report *from) {
+    merge_stats(&into->stats, &from->stats);
+    dn_hist_merge(&into->latency.response, &from->latency.response);
+    dn_hist_merge(&into->latency.service, &from->latency.service);
+    into->batches += from->batches;
+    into->rows_scored += from->rows_scored;
+    into->tokens_scored += from->tokens_scored;
+    into->budget_tokens += from->budget_tokens;
+    into->rows_reused += from->rows_reused;
+    into->flops += from->flops;
+    into->model_ns += from->model_ns;
+    into->peak_flops_ns += from->peak_flops_ns;
+    into->model_threads += from->model_threads;
+    into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        into->reason[i] += from->reason[i];
+    }
+}
+
+static void merge_report(dn_report *into, const dn_report *from) {
+    into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
+    into->cpu_ns += from->cpu_ns;
+    into->rss_bytes_max =
+        into->rss_bytes_max > from->rss_bytes_max ? into->rss_bytes_max : from->rss_bytes_max;
+    into->peak_gflops += from->peak_gflops;
+    into->drained = into->drained || from->drained;
+    for (int i = 0; i < into->n_pipelines; i++) {
+        merge_pipeline(&into->pipeline[i], &from->pipeline[i]);
+    }
+}
+
+dn_status dn_report_merge(dn_comm *comm, dn_report *report) {
+    dn_parts parts = {0};
+    DN_TRY(dn_comm_gather(comm, 0, (dn_span){(const char *)report, sizeof *report}, &parts));
+    dn_report *other = dn_alloc(sizeof *other);
+    for (int rank = 1; rank < parts.n; rank++) {
+        memcpy(other, dn_parts_get(&parts, rank).ptr, sizeof *other);
+        merge_report(report, other);
+    }
+    report->peak_gflops /= report->ranks;
+    free(other);
+    dn_parts_free(&parts);
+    return DN_OK;
+}
+
+const dn_pipeline_report *dn_report_main(const dn_report *report) {
+    for (int i = 0; i < report->n_pipelines; i++) {
+        if (report->pipeline[i].has_model) {
+            return &report->pipeline[i];
+        }
+    }
+    return &report->pipeline[report->n_pipelines - 1];
+}

@@ -1,0 +1,58 @@
+#ifndef DN_RUN_REPORT_H
+#define DN_RUN_REPORT_H
+/** What a run did, in numbers: per rank, merged over ranks by adding, printed as a table or JSON.
+ */
+#include "comm/comm.h"
+#include "flow/pipeline.h"
+#include "job/job.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+/** Sums over the micro-batches of a pipeline; added to by model threads. */
+typedef struct dn_batch_totals {
+    _Atomic int64_t batches, rows, tokens, budget_tokens, reused, flops, model_ns;
+    _Atomic int64_t reason[DN_CLOSE_REASONS];
+} dn_batch_totals;
+
+void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event);
+
+/** One pipeline. Plain numbers, so that ranks can send it; names in `stats` are rank 0's own. */
+typedef struct dn_pipeline_report {
+    dn_pipeline_stats stats;
+    dn_pipeline_latency latency;
+    int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
+    int64_t reason[DN_CLOSE_REASONS];
+    int64_t wall_ns;      /**< longest of the ranks, start to last commit */
+    double peak_flops_ns; /**< FLOP that the model threads could have done in model_ns at the
+                             measured peak */
+    int model_threads;    /**< of all ranks */
+    bool has_model;
+} dn_pipeline_report;
+
+typedef struct dn_report {
+    const char *job, *run_id, *output, *broker; /**< rank 0's */
+    int ranks;
+    int64_t wall_ns, cpu_ns, rss_bytes_max;
+    double peak_gflops;  /**< per core, mean of the ranks */
+    const char *kernels; /**< "cpu avx512 fp32" */
+    bool drained;
+    int n_pipelines;
+    const char *name[DN_MAX_PIPELINES];
+    dn_pipeline_report pipeline[DN_MAX_PIPELINES];
+} dn_report;
+
+/** Copies what a pipeline says of itself, after join. */
+void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
+                        dn_pipeline_report *out);
+
+/** Adds the reports of all ranks into rank 0's.      collective  yes */
+dn_status dn_report_merge(dn_comm *comm, dn_report *report);
+
+/** The pipeline whose numbers stand for the job: the one with the model, else the last. */
+const dn_pipeline_report *dn_report_main(const dn_report *report);
+
+void dn_report_print(const dn_report *report, FILE *out);
+void dn_report_print_json(const dn_report *report, FILE *out);
+
+#endif

@@ -1,0 +1,302 @@
+#include "run/run.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "run/broker.h"
+#include "run/control.h"
+#include "run/feed.h"
+#include "run/output.h"
+#include "run/place.h"
+#include "run/wiring.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { PEAK_MS = 60, CHUNKS_BASE = 8, CHUNKS_A_THREAD = 4 };
+
+/* Everything a run holds, in the order in which it is acquired. */
+typedef struct run_state {
+    dn_comm *comm;
+    const dn_run_options *options;
+    dn_report *report;
+    dn_placement placement;
+    dn_job *job;
+    bool with_broker;
+    dn_output *output;
+    char run_id[48];
+    char *resolved;
+    dn_feed *feed;
+    dn_control control;
+    dn_wiring wiring;
+    int64_t start_mono_ns;
+} run_state;
+
+/* ---- set-up ---- */
+
+static void make_run_id(run_state *run) {
+    char when[21];
+    dn_wall_format(dn_wall_ns(), when);
+    snprintf(run->run_id, sizeof run->run_id, "%.4s%.2s%.2sT%.2s%.2s%.2sZ-%ld", when, when + 5,
+             when + 8, when + 11, when + 14, when + 17, (long)getpid());
+}
+
+static void set_threads(run_state *run) {
+    int64_t cores = run->placement.own.n_cores > 0 ? run->placement.own.n_cores : 1;
+    for (int i = 0; i < run->job->n_pipelines; i++) {
+        dn_job_set_threads(run->job, i, (int)cores, CHUNKS_BASE, CHUNKS_A_THREAD);
+    }
+}
+
+static void report_topic(void *ctx, const dn_topic_spec *spec, const dn_topic_report *report) {
+    (void)ctx;
+    if (report->state == DN_TOPIC_MADE) {
+        dn_log(DN_LOG_INFO, "made topic %s with %d partitions", spec->name, report->n_partitions);
+    } else if (report->differs) {
+        dn_log(DN_LOG_WARN, "topic %s is not as declared: %s", spec->name, report->difference);
+    }
+}
+
+static dn_status claim(run_state *run) {
+    make_run_id(run);
+    DN_TRY(dn_output_claim(run->job->conf.output, run->options->force, &run->output));
+    DN_TRY(dn_output_write_job(run->output, run->resolved));
+    return run->with_broker ? dn_broker_topics(run->job, true, report_topic, NULL) : DN_OK;
+}
+
+static dn_status load_job(run_state *run) {
+    DN_TRY(dn_job_open(run->options->job_file, &run->options->set, &run->job));
+    return dn_job_only(run->job, &run->options->only);
+}
+
+/* The job, the same on every rank, and the folder and topics, made by rank 0. */
+static dn_status prepare(run_state *run) {
+    DN_TRY(dn_placement_make(run->comm, &run->placement));
+    if (run->comm->rank == 0 && run->comm->size > 1) {
+        dn_log(DN_LOG_INFO, "plan\n%s", run->placement.table);
+    }
+    DN_TRY(dn_comm_agree(run->comm, load_job(run)));
+    DN_TRY(dn_comm_agree(run->comm, dn_broker_resolve(run->comm, run->job, run->options->broker,
+                                                      &run->with_broker)));
+    DN_TRY(dn_comm_agree(run->comm, dn_job_resolve_topics(run->job, run->with_broker)));
+    set_threads(run);
+    run->resolved = dn_job_print(run->job);
+    DN_TRY(dn_comm_agree(run->comm, run->comm->rank == 0 ? claim(run) : DN_OK));
+    DN_TRY(dn_comm_broadcast(run->comm, 0, run->run_id, sizeof run->run_id));
+    return dn_comm_agree(run->comm, dn_job_bind(run->job));
+}
+
+/* ---- pipelines ---- */
+
+typedef struct end_mark {
+    _Atomic bool *ended;
+    int64_t *when_ns;
+} end_mark;
+
+static void mark_end(void *ctx) {
+    end_mark *mark = ctx;
+    *mark->when_ns = dn_mono_ns();
+    atomic_store(mark->ended, true);
+}
+
+static dn_status open_one(run_state *run, int i, end_mark *mark) {
+    const dn_pipeline_plan *plan = &run->job->pipeline[i];
+    *mark = (end_mark){&run->control.ended[i], &run->control.ended_mono_ns[i]};
+    dn_pipeline_env env = {
+        .output = run->job->conf.output,
+        .run_id = run->run_id,
+        .resolved_job = run->resolved,
+        .model_sha256 = dn_plan_model_sha256(plan),
+        .rank = run->comm->rank,
+        .size = run->comm->size,
+        .bounded = run->options->bounded,
+        .kafka = &run->job->conf.kafka,
+        .batch = dn_feed_batch,
+        .batch_ctx = dn_feed_channel(run->feed, i, plan->model_threads),
+        .ended = mark_end,
+        .ended_ctx = mark,
+    };
+    dn_wiring_connect(&run->wiring, i, &env);
+    DN_TRY(dn_pipeline_open(plan, &env, &run->control.pipeline[i]));
+    dn_wiring_opened(&run->wiring, i, run->control.pipeline[i]);
+    return DN_OK;
+}
+
+static dn_status open_all(run_state *run, end_mark *marks) {
+    int order[DN_MAX_PIPELINES];
+    DN_TRY(dn_wiring_make(&run->wiring, run->job, run->control.ended, order));
+    for (int k = 0; k < run->job->n_pipelines; k++) {
+        DN_TRY(open_one(run, order[k], &marks[order[k]]));
+    }
+    return DN_OK;
+}
+
+static dn_status start_all(run_state *run) {
+    run->start_mono_ns = dn_mono_ns();
+    for (int i = 0; i < run->control.n; i++) {
+        DN_TRY(dn_pipeline_start(run->control.pipeline[i]));
+    }
+    return DN_OK;
+}
+
+static void prepare_control(run_state *run) {
+    run->control.n = run->job->n_pipelines;
+    run->control.rank = run->comm->rank;
+    run->control.size = run->comm->size;
+    run->control.progress = run->options->progress;
+    run->control.feed = run->feed;
+    run->control.wiring = &run->wiring;
+    for (int i = 0; i < run->control.n; i++) {
+        run->control.name[i] = run->job->pipeline[i].name;
+    }
+}
+
+static dn_status join_all(run_state *run) {
+    dn_status worst = DN_OK;
+    dn_failure failure = {0};
+    for (int i = 0; i < run->control.n; i++) {
+        dn_status status =
+            run->control.pipeline[i] ? dn_pipeline_join(run->control.pipeline[i]) : DN_OK;
+        if (status != DN_OK && worst == DN_OK) {
+            worst = status;
+            failure = *dn_failure_last();
+        }
+    }
+    if (worst != DN_OK) {
+        dn_failure_set(&failure);
+    } else if (run->control.killed_by) {
+        return DN_FAIL(DRAINED,
+                       "stopped by signal %d before all was committed; the same command goes on",
+                       run->control.killed_by);
+    }
+    return worst;
+}
+
+/* With other ranks still at work nobody is left to agree with: the launcher ends them, the next
+ * start recovers. */
+static void end_the_others(run_state *run) {
+    if (run->comm->size > 1) {
+        const dn_failure *failure = dn_failure_last();
+        char text[DN_FAILURE_TEXT + 64];
+        snprintf(text, sizeof text, "dunlin: E%d rank %d: %s", dn_error_get(failure->error)->number,
+                 run->comm->rank, failure->text);
+        dn_comm_abort(run->comm, dn_error_get(failure->error)->exit_status, text);
+    }
+}
+
+static dn_status run_pipelines(run_state *run) {
+    end_mark marks[DN_MAX_PIPELINES];
+    dn_status status = dn_comm_agree(run->comm, open_all(run, marks));
+    if (status != DN_OK) {
+        return status;
+    }
+    if (start_all(run) == DN_OK) {
+        dn_control_loop(&run->control);
+    }
+    status = join_all(run);
+    if (status != DN_OK) {
+        end_the_others(run);
+    }
+    return dn_comm_agree(run->comm, status);
+}
+
+/* ---- report ---- */
+
+static double measure_peak(const run_state *run, char **kernels_text) {
+    for (int i = 0; i < run->job->n_pipelines; i++) {
+        const dn_kernels *kernels = dn_plan_kernels(&run->job->pipeline[i]);
+        if (kernels) {
+            *kernels_text = dn_format("%s %s %s", kernels->name, kernels->isa, kernels->precision);
+            return kernels->measure_peak(PEAK_MS);
+        }
+    }
+    *kernels_text = dn_strdup("none");
+    return 0;
+}
+
+static void fill_usage(dn_report *report) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    report->cpu_ns = ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000 +
+                     ((int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
+    report->rss_bytes_max = (int64_t)usage.ru_maxrss * 1024;
+}
+
+static void fill_report(run_state *run) {
+    dn_report *report = run->report;
+    char *kernels_text;
+    report->job = dn_strdup(run->job->conf.job);
+    report->run_id = dn_strdup(run->run_id);
+    report->output = dn_strdup(run->job->conf.output);
+    report->broker = dn_strdup(run->job->conf.broker);
+    report->ranks = run->comm->size;
+    report->wall_ns = dn_mono_ns() - run->start_mono_ns;
+    report->drained = run->control.drained;
+    report->n_pipelines = run->control.n;
+    fill_usage(report);
+    report->peak_gflops = measure_peak(run, &kernels_text);
+    report->kernels = kernels_text;
+    for (int i = 0; i < run->control.n; i++) {
+        dn_pipeline_report *p = &report->pipeline[i];
+        report->name[i] = dn_strdup(run->control.name[i]);
+        p->has_model = run->job->pipeline[i].scorer != NULL;
+        p->model_threads = p->has_model ? run->job->pipeline[i].model_threads : 0;
+        dn_report_pipeline(run->control.pipeline[i], dn_feed_totals(run->feed, i), p);
+        p->wall_ns = run->control.ended_mono_ns[i] - run->start_mono_ns;
+        p->peak_flops_ns = report->peak_gflops * (double)p->model_ns;
+    }
+}
+
+static dn_status finish(run_state *run) {
+    fill_report(run);
+    dn_feed_finish(run->feed, run->report);
+    DN_TRY(dn_report_merge(run->comm, run->report));
+    return dn_comm_agree(run->comm,
+                         run->comm->rank == 0 ? dn_index_build(run->job->conf.output) : DN_OK);
+}
+
+/* ---- all of it ---- */
+
+static void open_feed(run_state *run) {
+    dn_trace *trace = NULL;
+    if (run->options->trace && dn_wiring_trace(run->job, run->resolved, run->run_id, run->comm,
+                                               &run->placement, &trace) != DN_OK) {
+        dn_log(DN_LOG_WARN, "no trace is written: %s", dn_failure_last()->text);
+    }
+    run->feed = dn_feed_new(trace);
+}
+
+static dn_status run_job(run_state *run) {
+    DN_TRY(prepare(run));
+    open_feed(run);
+    prepare_control(run);
+    DN_TRY(run_pipelines(run));
+    return finish(run);
+}
+
+static void close_run(run_state *run) {
+    dn_failure failure = *dn_failure_last();
+    for (int i = 0; i < run->control.n; i++) {
+        dn_pipeline_close(run->control.pipeline[i]);
+    }
+    dn_wiring_free(&run->wiring);
+    dn_feed_free(run->feed);
+    dn_job_close(run->job);
+    dn_placement_free(&run->placement);
+    free(run->resolved);
+    dn_output_release(run->output);
+    dn_failure_set(&failure);
+}
+
+dn_status dn_run(dn_comm *comm, const dn_run_options *options, dn_report *report) {
+    run_state *run = dn_alloc(sizeof *run);
+    run->comm = comm;
+    run->options = options;
+    run->report = report;
+    dn_status status = run_job(run);
+    close_run(run);
+    free(run);
+    return status;
+}

@@ -1,0 +1,227 @@
+/** The report as a person or a program reads it. */
+#include "io/json_write.h"
+#include "run/report.h"
+
+enum { NS_PER_S = 1000000000 };
+
+static double rate(int64_t n, int64_t ns) {
+    return ns > 0 ? (double)n * NS_PER_S / (double)ns : 0.0;
+}
+
+static double share(double part, double whole) {
+    return whole > 0 ? part / whole : 0.0;
+}
+
+static double quantile_s(const dn_hist *hist, double q) {
+    return dn_hist_quantile(hist, q) / NS_PER_S;
+}
+
+static const double quantiles[] = {0.50, 0.95, 0.99};
+static const char *const quantile_names[] = {"p50_s", "p95_s", "p99_s"};
+static const char *const fate_names[DN_FATES] = {[DN_KEPT] = "rows_out",
+                                                 [DN_REPEAT] = "repeats_dropped",
+                                                 [DN_FILTERED] = "filtered",
+                                                 [DN_DEAD] = "dead_letters"};
+
+static double model_share(const dn_pipeline_report *p) {
+    return share((double)p->flops, p->peak_flops_ns);
+}
+
+/* ---- table ---- */
+
+static void print_counts(const dn_pipeline_report *p, FILE *out) {
+    fprintf(out,
+            "  records    in %lld = out %lld + repeats %lld + filtered %lld + dead letters %lld\n",
+            (long long)p->stats.records_in, (long long)p->stats.fate[DN_KEPT],
+            (long long)p->stats.fate[DN_REPEAT], (long long)p->stats.fate[DN_FILTERED],
+            (long long)p->stats.fate[DN_DEAD]);
+    fprintf(out, "  rate       %.0f tweets/s, %.0f tokens/s over %.1f s\n",
+            rate(p->stats.records_in, p->wall_ns), rate(p->stats.tokens, p->wall_ns),
+            (double)p->wall_ns / NS_PER_S);
+}
+
+static void print_latency(const char *name, const dn_hist *hist, FILE *out) {
+    if (dn_hist_total(hist)) {
+        fprintf(out, "  %-10s p50 %.3f s, p95 %.3f s, p99 %.3f s\n", name, quantile_s(hist, 0.50),
+                quantile_s(hist, 0.95), quantile_s(hist, 0.99));
+    }
+}
+
+static void print_model(const dn_report *report, const dn_pipeline_report *p, FILE *out) {
+    fprintf(out,
+            "  model      %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
+            "batches, fill %.0f %%\n",
+            (long long)p->rows_scored, (long long)p->rows_reused, (long long)p->tokens_scored,
+            (long long)p->batches, 100 * share((double)p->tokens_scored, (double)p->budget_tokens));
+    fprintf(out, "  closed by ");
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        if (p->reason[i]) {
+            fprintf(out, " %s %lld", dn_close_reason_names[i], (long long)p->reason[i]);
+        }
+    }
+    fprintf(out, "\n");
+    if (p->flops) {
+        fprintf(out,
+                "  kernels    %s: %.1f GFLOP/s a thread while scoring = %.0f %% of the measured "
+                "peak (%.1f a core)\n",
+                report->kernels, (double)p->flops / (double)p->model_ns, 100 * model_share(p),
+                report->peak_gflops);
+    }
+}
+
+static void print_parts(const dn_pipeline_report *p, FILE *out) {
+    fprintf(out, "  %-14s %7s %8s %12s\n", "part", "threads", "busy %", "ns/record");
+    for (int i = 0; i < p->stats.n_parts; i++) {
+        const dn_part_stats *part = &p->stats.part[i];
+        fprintf(out, "  %-14s %7d %8.1f %12.0f\n", part->name, part->threads,
+                100 * share((double)part->busy_ns, (double)p->wall_ns * part->threads),
+                share((double)part->busy_ns, (double)p->stats.records_in));
+    }
+}
+
+static void print_rings(const dn_report *report, const dn_pipeline_report *p, FILE *out) {
+    fprintf(out, "  queues    ");
+    for (int i = 0; i < p->stats.n_rings; i++) {
+        const dn_ring_row *ring = &p->stats.ring[i];
+        fprintf(out, " %s %.1f/%zu", ring->name, ring->stats.mean_depth / report->ranks,
+                ring->stats.capacity / (size_t)report->ranks);
+    }
+    fprintf(out, " (mean/size a rank)\n");
+}
+
+void dn_report_print(const dn_report *report, FILE *out) {
+    fprintf(out, "\njob %s, run %s: %d rank%s, broker %s%s\n", report->job, report->run_id,
+            report->ranks, report->ranks == 1 ? "" : "s", report->broker,
+            report->drained ? ", stopped early (start again to go on)" : "");
+    for (int i = 0; i < report->n_pipelines; i++) {
+        const dn_pipeline_report *p = &report->pipeline[i];
+        fprintf(out, "\npipeline %s\n", report->name[i]);
+        print_counts(p, out);
+        print_latency("response", &p->latency.response, out);
+        print_latency("service", &p->latency.service, out);
+        if (p->has_model) {
+            print_model(report, p, out);
+        }
+        print_rings(report, p, out);
+        print_parts(p, out);
+    }
+    fprintf(out, "\n%.1f s wall, %.1f s CPU, %.0f MB resident in the largest rank; results in %s\n",
+            (double)report->wall_ns / NS_PER_S, (double)report->cpu_ns / NS_PER_S,
+            (double)report->rss_bytes_max / 1e6, report->output);
+}
+
+/* ---- JSON ---- */
+
+static void key_i64(dn_out *out, const char *key, int64_t value) {
+    dn_json_key(out, key);
+    dn_json_i64(out, value);
+}
+
+static void key_f64(dn_out *out, const char *key, double value) {
+    dn_json_key(out, key);
+    dn_json_f64(out, value);
+}
+
+static void key_text(dn_out *out, const char *key, const char *value) {
+    dn_json_key(out, key);
+    dn_json_string(out, dn_span_of(value));
+}
+
+static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
+    key_i64(out, "records_in", p->stats.records_in);
+    for (int i = 0; i < DN_FATES; i++) {
+        key_i64(out, fate_names[i], p->stats.fate[i]);
+    }
+    key_i64(out, "rows_reused", p->rows_reused);
+    key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
+    key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
+    dn_json_key(out, "model_peak_share");
+    if (p->flops) {
+        dn_json_f64(out, model_share(p));
+    } else {
+        dn_json_null(out);
+    }
+    for (int i = 0; i < 3; i++) {
+        key_f64(out, quantile_names[i], quantile_s(&p->latency.response, quantiles[i]));
+    }
+}
+
+static void json_parts(const dn_pipeline_report *p, dn_out *out) {
+    dn_json_key(out, "parts");
+    dn_json_open(out, '[');
+    for (int i = 0; i < p->stats.n_parts; i++) {
+        const dn_part_stats *part = &p->stats.part[i];
+        dn_json_open(out, '{');
+        key_text(out, "name", part->name);
+        key_i64(out, "threads", part->threads);
+        key_f64(out, "busy_s", (double)part->busy_ns / NS_PER_S);
+        key_i64(out, "rows", part->rows);
+        dn_json_close(out, '}');
+    }
+    dn_json_close(out, ']');
+}
+
+static void json_rings(const dn_report *report, const dn_pipeline_report *p, dn_out *out) {
+    dn_json_key(out, "queues");
+    dn_json_open(out, '[');
+    for (int i = 0; i < p->stats.n_rings; i++) {
+        const dn_ring_row *ring = &p->stats.ring[i];
+        dn_json_open(out, '{');
+        key_text(out, "name", ring->name);
+        key_f64(out, "mean_fill", share(ring->stats.mean_depth, (double)ring->stats.capacity));
+        key_f64(out, "blocked_s", (double)ring->stats.blocked_ns / NS_PER_S);
+        key_f64(out, "starved_s", (double)ring->stats.starved_ns / NS_PER_S);
+        dn_json_close(out, '}');
+    }
+    dn_json_close(out, ']');
+    key_i64(out, "ranks", report->ranks);
+}
+
+static void json_model(const dn_pipeline_report *p, dn_out *out) {
+    key_i64(out, "batches", p->batches);
+    key_i64(out, "rows_scored", p->rows_scored);
+    key_i64(out, "tokens_scored", p->tokens_scored);
+    key_f64(out, "batch_fill", share((double)p->tokens_scored, (double)p->budget_tokens));
+    dn_json_key(out, "closed_by");
+    dn_json_open(out, '{');
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        key_i64(out, dn_close_reason_names[i], p->reason[i]);
+    }
+    dn_json_close(out, '}');
+}
+
+void dn_report_print_json(const dn_report *report, FILE *file) {
+    dn_out out = {0};
+    dn_json_open(&out, '{');
+    key_text(&out, "schema", "dunlin.summary/1");
+    key_text(&out, "job", report->job);
+    key_text(&out, "run", report->run_id);
+    key_text(&out, "output", report->output);
+    key_text(&out, "broker", report->broker);
+    key_i64(&out, "ranks", report->ranks);
+    dn_json_key(&out, "drained");
+    dn_json_bool(&out, report->drained);
+    key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);
+    key_f64(&out, "cpu_s", (double)report->cpu_ns / NS_PER_S);
+    key_i64(&out, "rss_bytes_max", report->rss_bytes_max);
+    key_f64(&out, "peak_gflops_per_core", report->peak_gflops);
+    json_numbers(dn_report_main(report), &out);
+    dn_json_key(&out, "pipelines");
+    dn_json_open(&out, '[');
+    for (int i = 0; i < report->n_pipelines; i++) {
+        const dn_pipeline_report *p = &report->pipeline[i];
+        dn_json_open(&out, '{');
+        key_text(&out, "name", report->name[i]);
+        json_numbers(p, &out);
+        key_f64(&out, "wall_s", (double)p->wall_ns / NS_PER_S);
+        json_model(p, &out);
+        json_parts(p, &out);
+        json_rings(report, p, &out);
+        dn_json_close(&out, '}');
+    }
+    dn_json_close(&out, ']');
+    dn_json_close(&out, '}');
+    dn_json_newline(&out);
+    fwrite(out.ptr, 1, out.len, file);
+    dn_out_free(&out);
+}

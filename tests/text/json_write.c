@@ -33,13 +33,18 @@ CASE(json_write_escapes) {
     dn_out_string(&out, DN_SPAN("q\" b\\ n\n t\t \x01 \x7f / \u00e9 \U0001f600 ends,"));
     dn_out_string(&out, DN_SPAN(""));
     dn_out_string(&out, (dn_span){NULL, 0});
-    expect_out(&out, "\"q\\\" b\\\\ n\\n t\\t \\u0001 \\u007f / \u00e9 \U0001f600 ends,\",\"\",null");
+    expect_out(&out,
+               "\"q\\\" b\\\\ n\\n t\\t \\u0001 \\u007f / \u00e9 \U0001f600 ends,\",\"\",null");
 }
 
 CASE(json_write_mends_what_is_not_utf8) {
     dn_out out = {0};
-    dn_out_string(&out, DN_SPAN("a\xff" "b\xe2\x82" "c\xed\xa0\x80"));
-    expect_out(&out, "\"a\ufffd" "b\ufffd\ufffd" "c\ufffd\ufffd\ufffd\"");
+    dn_out_string(&out, DN_SPAN("a\xff"
+                                "b\xe2\x82"
+                                "c\xed\xa0\x80"));
+    expect_out(&out, "\"a\ufffd"
+                     "b\ufffd\ufffd"
+                     "c\ufffd\ufffd\ufffd\"");
 }
 
 CASE(json_write_numbers_read_back) {

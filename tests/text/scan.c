@@ -12,7 +12,8 @@ typedef struct fixture {
     bool good;
 } fixture;
 
-/* The record is copied to a block of its exact size, so that a sanitizer sees every byte read beyond it. */
+/* The record is copied to a block of its exact size, so that a sanitizer sees every byte read
+ * beyond it. */
 static fixture scan_bytes(const char *bytes, size_t size, char **copy) {
     fixture f;
     *copy = malloc(size ? size : 1);
@@ -29,7 +30,8 @@ static void done(fixture *f, char *copy) {
 }
 
 CASE(scan_gives_typed_views) {
-    const char *json = " {\"id\": -42, \"x\": [1, {\"id\": 2}, []], \"text\":\"h\\u00e9 \\ud83d\\ude00\\n\\/\", \"a\":null} \n";
+    const char *json = " {\"id\": -42, \"x\": [1, {\"id\": 2}, []], \"text\":\"h\\u00e9 "
+                       "\\ud83d\\ude00\\n\\/\", \"a\":null} \n";
     char *copy;
     fixture f = scan_bytes(json, strlen(json), &copy);
     int64_t id = 0;
@@ -45,7 +47,8 @@ CASE(scan_gives_typed_views) {
 }
 
 CASE(scan_lends_strings_without_escapes) {
-    const char *json = "{\"text\":\"plain \u043f\u0440\u0438\u0432\u0435\u0442, long enough for the quick run\"}";
+    const char *json =
+        "{\"text\":\"plain \u043f\u0440\u0438\u0432\u0435\u0442, long enough for the quick run\"}";
     char *copy;
     fixture f = scan_bytes(json, strlen(json), &copy);
     EXPECT(f.good && f.value[TEXT].bytes.ptr == copy + 9);
@@ -168,10 +171,11 @@ CASE(scan_refuses_with_reason_and_place) {
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char *copy;
         fixture f = scan_bytes(refused[i].json, strlen(refused[i].json), &copy);
-        bool right = !f.good && strcmp(f.error.reason, refused[i].reason) == 0 && f.error.at == refused[i].at;
+        bool right = !f.good && strcmp(f.error.reason, refused[i].reason) == 0 &&
+                     f.error.at == refused[i].at;
         if (!right) {
-            fprintf(stderr, "%s: %s at %zu\n", refused[i].json, f.good ? "accepted" : f.error.reason,
-                    f.good ? 0 : f.error.at);
+            fprintf(stderr, "%s: %s at %zu\n", refused[i].json,
+                    f.good ? "accepted" : f.error.reason, f.good ? 0 : f.error.at);
         }
         EXPECT(right);
         EXPECT(f.good || f.error.detail[0]);

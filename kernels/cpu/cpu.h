@@ -2,6 +2,7 @@
 #define DN_CPU_H
 /** The fp32 kernels of one instruction set, as static functions of the file that includes this
  * after its simd_*.h. */
+#include <assert.h>
 #include <math.h>
 #include <stdbool.h>
 

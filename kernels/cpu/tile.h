@@ -10,7 +10,11 @@
  * the tile has: an element's bits do not depend on its neighbours. */
 #include <stddef.h>
 
-enum { TILE_COLS = TILE_VECS * VW };
+enum {
+    TILE_COLS = TILE_VECS * VW,
+    AHEAD = 8 /* inputs of which the panel is fetched before their turn: it streams from the
+                 second-level cache */
+};
 
 typedef struct tile {
     const float *a;     /**< [rows][k], rows `a_stride` floats apart */
@@ -60,6 +64,7 @@ static inline __attribute__((always_inline)) void tile_run(const tile *t, const 
         vec b[TILE_VECS];
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++) {
+            __builtin_prefetch(panel + AHEAD * TILE_COLS + v * VW);
             b[v] = v_load(panel + v * VW);
         }
 #pragma GCC unroll 16

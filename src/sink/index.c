@@ -281,7 +281,7 @@ static void builder_free(builder *b) {
     free(b->part);
 }
 
-dn_status dn_index_build(const char *output, int64_t *n_files) {
+dn_status dn_index_build(const char *output) {
     builder b = {.output = output};
     char *path = dn_format("%s/index.h5", output);
     char *part_path = dn_format("%s.p%d.part", path, (int)getpid());
@@ -292,9 +292,7 @@ dn_status dn_index_build(const char *output, int64_t *n_files) {
     if (status == DN_OK) {
         status = dn_publish_replace(part_path, path);
     }
-    if (status == DN_OK) {
-        *n_files = b.n;
-    } else {
+    if (status != DN_OK) {
         unlink(part_path);
     }
     builder_free(&b);

@@ -12,11 +12,9 @@
  * sentinel (io/h5.h); dn_verify finds missing files. */
 #include "base/status.h"
 
-#include <stdint.h>
-
 /** Builds the index anew and puts it in the place of an older one, whole or not at all. blocks  on
  * the disk */
-dn_status dn_index_build(const char *output, int64_t *n_files);
+dn_status dn_index_build(const char *output);
 
 /** Calls `visit` for every file that an index lists, with its path below the output folder. */
 typedef void dn_index_visitor(void *ctx, const char *path);

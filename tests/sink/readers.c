@@ -73,8 +73,7 @@ CASE(the_shipped_reader_reads_rows_labels_and_the_index) {
     }
     fixture_begin();
     write_job();
-    int64_t n_files;
-    REQUIRE(dn_index_build(fixture_folder, &n_files) == DN_OK);
+    REQUIRE(dn_index_build(fixture_folder) == DN_OK);
     char *script = dn_format("%s/check.py", fixture_folder);
     FILE *file = fopen(script, "w");
     REQUIRE(file);

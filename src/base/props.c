@@ -58,7 +58,7 @@ static dn_status parse_number(const char *text, const unit *units, const char *k
     char *end = NULL;
     errno = 0;
     double value = strtod(text, &end);
-    while (end && isspace((unsigned char)*end)) {
+    while (isspace((unsigned char)*end)) {
         end++;
     }
     if (end != text && errno == 0 && isfinite(value)) {

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "topo/tree.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,7 @@ static void set_neighbourhood(const dn_topo *topo, dn_topo_place *place, share *
  * when c < n. */
 static void take_part(const dn_topo *topo, hwloc_const_bitmap_t near, int index, int n,
                       hwloc_bitmap_t cpus) {
+    assert(n > 0); /* a rank has at least its own neighbourhood */
     int64_t c = count_cores(topo, near);
     int64_t first = index * c / n, end = (index + 1) * c / n;
     if (end <= first) {

@@ -5,10 +5,9 @@
 #include "io/stream.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
-enum { READ_BYTES = 1 << 20, VOCABULARY = 20000 };
+enum { READ_BYTES = 1 << 20, RANK_OCTAVES = 15 };
 
 static void take_lines(load *l, size_t size, size_t n_max) {
     size_t n = 0;
@@ -68,7 +67,8 @@ static void add_word(dn_out *out, uint64_t *state, bool cyrillic) {
                                         "al", "ma", "po", "ing", "st", "a",  "No", "We"};
     static const char *const other[] = {"на", "по", "то", "ра", "ст", "ко", "ни", "пре",
                                         "во", "л",  "о",  "ка", "ть", "и",  "Мо", "не"};
-    uint64_t rank = (uint64_t)pow(VOCABULARY, (double)below(state, 1 << 20) / (1 << 20));
+    uint64_t octave = below(state, RANK_OCTAVES);
+    uint64_t rank = (1u << octave) + below(state, 1u << octave);
     uint64_t word = rank;
     for (uint64_t n = 1 + below(&word, 2) + (rank > 50) + (rank > 1000); n; n--) {
         const char *part = (cyrillic ? other : latin)[below(&word, 16)];

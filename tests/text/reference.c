@@ -190,6 +190,41 @@ CASE(reference_normalisation_vectors) {
     dn_normaliser_free(&normaliser);
 }
 
+CASE(reference_real_corpus_normalised) {
+    corpus c;
+    if (!corpus_open(&c)) {
+        corpus_close(&c);
+        SKIP("the real corpus is not in $DUNLIN_DATA");
+    }
+    FILE *file = fopen("tests/text/clean_digests.txt", "r");
+    dn_hasher *hasher = dn_hasher_new();
+    dn_normaliser normaliser = {0};
+    char line[256];
+    long long n_texts = 0;
+    REQUIRE(file);
+    while (fgets(line, sizeof line, file)) {
+        unsigned first, count;
+        unsigned long long want;
+        dn_span text;
+        if (sscanf(line, "%u %u %llx", &first, &count, &want) != 3) {
+            EXPECT(line[0] == '#');
+            continue;
+        }
+        dn_hasher_reset(hasher);
+        for (unsigned i = 0; i < count && corpus_next(&c, &text); i++, n_texts++) {
+            dn_span clean = dn_normalise(&normaliser, DN_CONVENTION_TWEETEVAL, text);
+            dn_hasher_add(hasher, clean.ptr, clean.len);
+            dn_hasher_add(hasher, "", 1);
+        }
+        EXPECT_INT(dn_hasher_value(hasher), want);
+    }
+    EXPECT_INT(n_texts, 40937);
+    dn_normaliser_free(&normaliser);
+    dn_hasher_free(hasher);
+    fclose(file);
+    corpus_close(&c);
+}
+
 int main(int argc, char **argv) {
     return dn_test_main(argc, argv);
 }

@@ -60,7 +60,9 @@ dn_status dn_bus_push(dn_bus *bus, dn_bus_batch *batch);
  * left. */
 dn_status dn_bus_pop(dn_bus *bus, int64_t timeout_ns, dn_bus_batch **batch);
 
-/** The writer has written its last, or the reader has read it. thread: any */
+/** No more goes in: the reader gets what is left and then the end, a writer that waits is woken.
+ * Called when either pipeline has ended or failed (dn_pipeline_env.ended), any number of times.
+ * thread: any */
 void dn_bus_end(dn_bus *bus);
 
 #endif

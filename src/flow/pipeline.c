@@ -82,6 +82,7 @@ static dn_status open_sinks(dn_pipeline *pipeline) {
         .model_sha256 = pipeline->env.model_sha256,
         .schema = &plan->schema,
         .topic = pipeline->topic,
+        .topic_in_kafka = plan->source->in_kafka,
         .rank = pipeline->env.rank,
         .size = pipeline->env.size,
         .n_partitions = pipeline->n_partitions,

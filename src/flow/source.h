@@ -41,6 +41,7 @@ typedef struct dn_source_stats {
 
 struct dn_source_ops {
     const char *name, *summary;
+    bool in_kafka; /**< what describe names is a topic of the broker */
     const dn_prop *props;
     size_t conf_size;
     /** Adds the columns it fills. */

@@ -6,4 +6,9 @@
 extern const dn_source_ops dn_source_corpus;    /**< a recorded corpus: replay.c */
 extern const dn_source_ops dn_source_generator; /**< made-up tweets with known truth: generator.c */
 
+/** A topic. Both have the conf of source/topic.h; job/ takes the second where there is no broker.
+ */
+extern const dn_source_ops dn_source_kafka_topic;  /**< of a Kafka broker: topic.c */
+extern const dn_source_ops dn_source_memory_topic; /**< fed by another pipeline: topic_memory.c */
+
 #endif

@@ -1,0 +1,37 @@
+#ifndef DN_SINK_TOPIC_H
+#define DN_SINK_TOPIC_H
+/** What the three kinds of a topic sink share: settings, and how a row becomes a record.
+ *
+ *    topic.c          a topic of a Kafka broker, in transactions
+ *    topic_memory.c   a topic between two pipelines of one rank (flow/bus.h)
+ *    jsonl.c          files, where there is no broker and nobody reads */
+#include "flow/sink.h"
+#include "sink/record_json.h"
+
+typedef struct dn_topic_sink_conf {
+    char *name;
+    dn_list fields;
+    char *key;
+    int compression;
+    int64_t linger_ns, batch_bytes, commit_ns;
+    dn_record_format format; /**< bound */
+    int key_field;           /**< bound; -1: none */
+} dn_topic_sink_conf;
+
+extern const dn_prop dn_topic_sink_props[];
+extern const char *const dn_compression_words[];
+
+dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind);
+
+/** Key of a row, null where it has none. lends from the chunk */
+dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row);
+
+/** Value of a row. lends from `out`, until the next call */
+dn_span dn_topic_sink_value(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row,
+                            dn_out *out);
+
+/** Kafka only: last offset of the sink's topic that was acknowledged in this run, -1: none. thread:
+ * any */
+int64_t dn_topic_sink_last_acked(const dn_sink *sink, int32_t partition);
+
+#endif

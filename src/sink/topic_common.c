@@ -1,0 +1,50 @@
+#include "sink/topic.h"
+
+const char *const dn_compression_words[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
+
+#define ROW(label, kind, member)                                                                   \
+    .name = label, .type = kind, .offset = offsetof(dn_topic_sink_conf, member)
+const dn_prop dn_topic_sink_props[] = {
+    {ROW("name", DN_P_TEXT, name), .text = "The topic to write."},
+    {ROW("fields", DN_P_LIST, fields), .text = "Columns of a record; empty: id, created_at, user, "
+                                               "text, language, and all labels and scores."},
+    {ROW("key", DN_P_TEXT, key), .initial = "",
+     .text =
+         "Column that is the record's key; empty: the key that the record came with, else user."},
+    {ROW("compression", DN_P_CHOICE, compression), .initial = "lz4",
+     .choices = dn_compression_words, .text = "Compression of batches."},
+    {ROW("linger", DN_P_DURATION, linger_ns), .initial = "50ms", .max = 900e9,
+     .text = "How long a batch waits for more records."},
+    {ROW("batch", DN_P_BYTES, batch_bytes), .initial = "1MB", .min = 1, .max = 2147483647,
+     .text = "Largest batch."},
+    {ROW("commit", DN_P_DURATION, commit_ns), .initial = "1s", .min = 1e6, .max = 3600e9,
+     .text = "How often a transaction ends: records are seen by readers after that."},
+    {0},
+};
+
+dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
+    dn_topic_sink_conf *c = conf;
+    DN_TRY(dn_record_bind(bind->schema, &c->fields, "topic", &c->format));
+    if (c->key && c->key[0]) {
+        return dn_schema_need(bind->schema, "topic: key", c->key, DN_BYTES, &c->key_field);
+    }
+    c->key_field = dn_schema_find(bind->schema, "key");
+    if (c->key_field < 0) {
+        c->key_field = dn_schema_find(bind->schema, "user");
+    }
+    if (c->key_field >= 0 && bind->schema->field[c->key_field].type != DN_BYTES) {
+        c->key_field = -1;
+    }
+    return DN_OK;
+}
+
+dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row) {
+    return conf->key_field < 0 ? (dn_span){0} : dn_chunk_bytes(chunk, conf->key_field)[row];
+}
+
+dn_span dn_topic_sink_value(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row,
+                            dn_out *out) {
+    dn_out_reset(out);
+    dn_record_write(&conf->format, chunk, row, out);
+    return (dn_span){out->ptr, out->len};
+}

@@ -56,7 +56,7 @@ static bool next_line(line_reader *reader, dn_span *line) {
 }
 
 static void print_line(dn_out *out) {
-    dn_json_newline(out);
+    dn_out_newline(out);
     fwrite(out->ptr, 1, out->len, stdout);
     dn_out_reset(out);
 }
@@ -70,10 +70,10 @@ static bool write_bad_line(line_reader *reader, dn_span line, dn_out *out) {
     snprintf(text, sizeof text, "line %lld is not UTF-8 at byte %zu", (long long)reader->number,
              valid + 1);
     reader->n_bad++;
-    dn_json_open(out, '{');
-    dn_json_key(out, "error");
-    dn_json_string(out, dn_span_of(text));
-    dn_json_close(out, '}');
+    dn_out_open(out, '{');
+    dn_out_key(out, "error");
+    dn_out_string(out, dn_span_of(text));
+    dn_out_close(out, '}');
     return true;
 }
 
@@ -92,14 +92,14 @@ static dn_status finish(line_reader *reader) {
 /* ---- tokenize ---- */
 
 static void write_ids(const int32_t *ids, int32_t n, dn_out *out) {
-    dn_json_open(out, '{');
-    dn_json_key(out, "ids");
-    dn_json_open(out, '[');
+    dn_out_open(out, '{');
+    dn_out_key(out, "ids");
+    dn_out_open(out, '[');
     for (int32_t i = 0; i < n; i++) {
-        dn_json_i64(out, ids[i]);
+        dn_out_i64(out, ids[i]);
     }
-    dn_json_close(out, ']');
-    dn_json_close(out, '}');
+    dn_out_close(out, ']');
+    dn_out_close(out, '}');
 }
 
 static dn_status tokenize(const char *dir, const char *backend) {
@@ -148,36 +148,36 @@ typedef struct scoring {
 } scoring;
 
 static void write_head(const dn_model_head *head, const float *score, bool labels, dn_out *out) {
-    dn_json_key(out, head->name);
+    dn_out_key(out, head->name);
     if (labels) {
         int best = 0;
         for (int i = 1; i < head->n_labels; i++) {
             best = score[i] > score[best] ? i : best;
         }
-        dn_json_string(out, dn_span_of(head->labels[best]));
+        dn_out_string(out, dn_span_of(head->labels[best]));
         return;
     }
-    dn_json_open(out, '{');
+    dn_out_open(out, '{');
     for (int i = 0; i < head->n_labels; i++) {
-        dn_json_key(out, head->labels[i]);
-        dn_json_f32(out, score[i]);
+        dn_out_key(out, head->labels[i]);
+        dn_out_f32(out, score[i]);
     }
-    dn_json_close(out, '}');
+    dn_out_close(out, '}');
 }
 
 static void write_row(const scoring *s, const float *score, dn_out *out) {
     static const char *const sections[] = {"labels", "scores"};
-    dn_json_open(out, '{');
+    dn_out_open(out, '{');
     for (int section = 0; section < 2; section++) {
-        dn_json_key(out, sections[section]);
-        dn_json_open(out, '{');
+        dn_out_key(out, sections[section]);
+        dn_out_open(out, '{');
         for (int h = 0; h < s->info->n_model_heads; h++) {
             const dn_model_head *head = &s->info->model_head[h];
             write_head(head, score + head->begin, section == 0, out);
         }
-        dn_json_close(out, '}');
+        dn_out_close(out, '}');
     }
-    dn_json_close(out, '}');
+    dn_out_close(out, '}');
 }
 
 static dn_status flush(scoring *s) {

@@ -85,6 +85,9 @@ dn_status dn_comm_agree(dn_comm *comm, dn_status status);
 /** Frees a duplicate (collective); for the world ends MPI. NULL is allowed. */
 void dn_comm_close(dn_comm *comm);
 
+/** Name and version of the MPI library, whether or not this run uses it. */
+const char *dn_comm_version(void);
+
 /** Ends all ranks at once with this exit status: for a rank that cannot take part in agree any
  * more. `text` goes to standard error, since nobody is left to forward it to.      collective  no
  */

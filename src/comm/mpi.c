@@ -249,3 +249,11 @@ dn_status dn_comm_mpi_open(dn_comm **world) {
     *world = &own->base;
     return DN_OK;
 }
+
+const char *dn_comm_version(void) {
+    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length;
+    MPI_Get_library_version(text, &length);
+    text[strcspn(text, ",\n")] = '\0';
+    return text;
+}

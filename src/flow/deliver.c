@@ -83,10 +83,25 @@ static dn_status commit_one(dn_part_meter *meter, const dn_sink_ops *ops, dn_sin
     return status;
 }
 
+static dn_status commit_letters(dn_pipeline *pipeline, int32_t partition) {
+    pthread_mutex_lock(&pipeline->letters_lock);
+    dn_status status =
+        commit_one(&pipeline->letters_meter, pipeline->plan->letters, pipeline->letters, partition);
+    pthread_mutex_unlock(&pipeline->letters_lock);
+    return status;
+}
+
+dn_status dn_pipeline_commit_letters(dn_pipeline *pipeline) {
+    return commit_letters(pipeline, DN_ALL_PARTITIONS);
+}
+
 /* Dead letters first: a durable cursor proves that the letters below it are durable. */
 static dn_status commit(dn_pipeline *pipeline, int i, int32_t partition) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    DN_TRY(commit_one(&pipeline->letters_meter, plan->letters, pipeline->letters, partition));
+    if (pipeline->env.before_commit) {
+        DN_TRY(pipeline->env.before_commit(pipeline->env.before_commit_ctx));
+    }
+    DN_TRY(commit_letters(pipeline, partition));
     DN_TRY(commit_one(&pipeline->sink_meter[i], plan->sink[i], pipeline->sink[i], partition));
     report_cursors(pipeline);
     note_sinks(pipeline);
@@ -132,11 +147,18 @@ static dn_status check_bad_share(dn_pipeline *pipeline) {
                    100 * pipeline->plan->max_bad, pipeline->env.output, pipeline->plan->name);
 }
 
+static dn_status write_letters(dn_pipeline *pipeline, const dn_chunk *chunk) {
+    pthread_mutex_lock(&pipeline->letters_lock);
+    dn_status status = write_one(&pipeline->letters_meter, pipeline->plan->letters,
+                                 pipeline->letters, chunk, chunk->n_letters);
+    pthread_mutex_unlock(&pipeline->letters_lock);
+    return status;
+}
+
 static dn_status deliver(dn_pipeline *pipeline, dn_chunk *chunk) {
     const dn_pipeline_plan *plan = pipeline->plan;
     if (chunk->n_letters) {
-        DN_TRY(write_one(&pipeline->letters_meter, plan->letters, pipeline->letters, chunk,
-                         chunk->n_letters));
+        DN_TRY(write_letters(pipeline, chunk));
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         DN_TRY(write_one(&pipeline->sink_meter[i], plan->sink[i], pipeline->sink[i], chunk,

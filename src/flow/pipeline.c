@@ -238,6 +238,7 @@ dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *
     pipeline->plan = plan;
     pipeline->env = *env;
     pthread_mutex_init(&pipeline->lock, NULL);
+    pthread_mutex_init(&pipeline->letters_lock, NULL);
     dn_status status = open_parts(pipeline);
     if (status != DN_OK) {
         dn_pipeline_close(pipeline);
@@ -387,5 +388,6 @@ void dn_pipeline_close(dn_pipeline *pipeline) {
     free(pipeline->reported);
     free(pipeline->sequence);
     pthread_mutex_destroy(&pipeline->lock);
+    pthread_mutex_destroy(&pipeline->letters_lock);
     free(pipeline);
 }

@@ -50,6 +50,11 @@ typedef struct dn_pipeline_env {
     void *fed_ctx;
     dn_batch_listener *batch; /**< called by model thread `event->thread`, or NULL */
     void *batch_ctx;
+    /** Called by the sink thread before each commit: what the records come from must be durable
+     * first (the dead letters of a pipeline that feeds this one through memory, which is read again
+     * only from this one's cursors). NULL: nothing. */
+    dn_status (*before_commit)(void *ctx);
+    void *before_commit_ctx;
     void (*ended)(void *ctx); /**< called once by the sink thread when everything is durable or
                                  failed; or NULL */
     void *ended_ctx;
@@ -83,6 +88,12 @@ bool dn_pipeline_failed(dn_pipeline *pipeline);
 dn_status dn_pipeline_join(dn_pipeline *pipeline);
 
 void dn_pipeline_close(dn_pipeline *pipeline);
+
+/** Makes the dead letters written so far durable. thread: any, while it runs or after join */
+dn_status dn_pipeline_commit_letters(dn_pipeline *pipeline);
+
+/** First offset it reads of a partition, -1: from the beginning. */
+int64_t dn_pipeline_first_offset(const dn_pipeline *pipeline, int partition);
 
 /** Sink `i`, for its last acknowledged offsets. */
 const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i);

@@ -49,6 +49,8 @@ struct dn_pipeline {
     dn_source *source;
     dn_sink *sink[DN_MAX_SINKS];
     dn_sink *letters;
+    pthread_mutex_t
+        letters_lock;   /**< of `letters`: its own sink thread and a reader's that commits */
     int64_t *start;     /**< [n_partitions] */
     int64_t *reported;  /**< [n_partitions] lowest cursor last told to the source */
     uint64_t *sequence; /**< [n_partitions] of the next chunk: poll thread */

@@ -5,6 +5,10 @@ const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i) {
     return pipeline->sink[i];
 }
 
+int64_t dn_pipeline_first_offset(const dn_pipeline *pipeline, int partition) {
+    return pipeline->start[partition];
+}
+
 int dn_pipeline_partitions(const dn_pipeline *pipeline) {
     return pipeline->n_partitions;
 }

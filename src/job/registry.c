@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator, NULL};
+const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator, &dn_source_kafka_topic, NULL};
 
 const dn_stage_ops *const dn_stages[] = {&dn_stage_decode, &dn_stage_clean, &dn_stage_tokenise,
                                          &dn_stage_null, NULL};

@@ -6,13 +6,13 @@
 #include "source/sources.h"
 
 const char *dn_source_topic(const dn_source_ops *ops, const void *conf) {
-    bool topic = ops == &dn_source_topic_kafka || ops == &dn_source_topic_memory;
+    bool topic = ops == &dn_source_kafka_topic || ops == &dn_source_memory_topic;
     return topic ? dn_conf_text(ops->props, conf, "name") : NULL;
 }
 
 const char *dn_sink_topic(const dn_sink_ops *ops, const void *conf) {
     bool topic =
-        ops == &dn_sink_topic_kafka || ops == &dn_sink_topic_memory || ops == &dn_sink_topic_file;
+        ops == &dn_sink_kafka_topic || ops == &dn_sink_memory_topic || ops == &dn_sink_jsonl_topic;
     return topic ? dn_conf_text(ops->props, conf, "name") : NULL;
 }
 
@@ -72,7 +72,7 @@ static dn_status resolve_source(dn_job *job, dn_pipeline_plan *plan, bool with_b
         return DN_FAIL(
             CONFIG, "the topic '%s' has no number of partitions; declare it under topics:", topic);
     }
-    plan->source = &dn_source_topic_memory;
+    plan->source = &dn_source_memory_topic;
     return set_partitions(plan->source->props, plan->source_conf, declared_partitions(job, topic));
 }
 
@@ -82,7 +82,7 @@ static dn_status resolve_sink(dn_job *job, dn_pipeline_plan *plan, int k, bool w
         return DN_OK;
     }
     if (!with_broker) {
-        plan->sink[k] = is_read(job, topic) ? &dn_sink_topic_memory : &dn_sink_topic_file;
+        plan->sink[k] = is_read(job, topic) ? &dn_sink_memory_topic : &dn_sink_jsonl_topic;
     }
     bool from_corpus = !dn_source_topic(plan->source, plan->source_conf);
     return from_corpus ? set_partitions(plan->source->props, plan->source_conf,

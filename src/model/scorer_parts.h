@@ -28,11 +28,11 @@ typedef struct dn_scorer_conf {
 /** Scores the batch into scorer->score: the model, or nothing at all. */
 typedef dn_status dn_scorer_run(dn_scorer *scorer, const dn_batch *batch);
 
-dn_status dn_feed_open(const void *conf, const dn_scorer_env *env, dn_scorer **out);
-dn_status dn_feed_put(dn_scorer *feed, dn_chunk *chunk);
-dn_chunk *dn_feed_take(dn_scorer *feed);
-dn_status dn_feed_flush(dn_scorer *feed, dn_close_reason reason);
-int64_t dn_feed_deadline(const dn_scorer *feed);
-void dn_feed_close(dn_scorer *feed);
+dn_status dn_scoring_open(const void *conf, const dn_scorer_env *env, dn_scorer **out);
+dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk);
+dn_chunk *dn_scoring_take(dn_scorer *scoring);
+dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason);
+int64_t dn_scoring_deadline(const dn_scorer *scoring);
+void dn_scoring_close(dn_scorer *scoring);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "run/feed.h"
 #include "run/progress.h"
+#include "run/telemetry.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -133,7 +133,7 @@ void dn_control_loop(dn_control *control) {
             stop_now(control, SIGTERM);
         }
         check_failures(control);
-        dn_feed_tick(control->feed);
+        dn_telemetry_tick(control->telemetry, control->pipeline);
         dn_progress_tick(&progress, control);
     }
     dn_progress_end(&progress, control);

@@ -17,7 +17,7 @@
 /** Blocks the signals above in this thread and those it starts: call first in main. */
 void dn_control_block_signals(void);
 
-typedef struct dn_feed dn_feed; /**< see run/feed.h */
+typedef struct dn_telemetry dn_telemetry; /**< see run/telemetry.h */
 
 typedef struct dn_control {
     int n;
@@ -29,7 +29,7 @@ typedef struct dn_control {
     dn_wiring *wiring;
     int rank, size;
     bool progress;
-    dn_feed *feed;
+    dn_telemetry *telemetry;
     bool drained;  /**< out: a signal asked for an early end */
     int killed_by; /**< out: signal that ended it at once, 0 */
 } dn_control;

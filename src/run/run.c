@@ -3,12 +3,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "io/h5.h"
 #include "run/broker.h"
 #include "run/control.h"
-#include "run/feed.h"
 #include "run/output.h"
 #include "run/place.h"
+#include "run/provenance.h"
+#include "run/telemetry.h"
 #include "run/wiring.h"
+#include "sink/index.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -28,7 +31,7 @@ typedef struct run_state {
     dn_output *output;
     char run_id[48];
     char *resolved;
-    dn_feed *feed;
+    dn_telemetry *telemetry;
     dn_control control;
     dn_wiring wiring;
     int64_t start_mono_ns;
@@ -113,8 +116,8 @@ static dn_status open_one(run_state *run, int i, end_mark *mark) {
         .size = run->comm->size,
         .bounded = run->options->bounded,
         .kafka = &run->job->conf.kafka,
-        .batch = dn_feed_batch,
-        .batch_ctx = dn_feed_channel(run->feed, i, plan->model_threads),
+        .batch = dn_telemetry_batch,
+        .batch_ctx = dn_telemetry_channel(run->telemetry, i, plan->model_threads),
         .ended = mark_end,
         .ended_ctx = mark,
     };
@@ -146,7 +149,7 @@ static void prepare_control(run_state *run) {
     run->control.rank = run->comm->rank;
     run->control.size = run->comm->size;
     run->control.progress = run->options->progress;
-    run->control.feed = run->feed;
+    run->control.telemetry = run->telemetry;
     run->control.wiring = &run->wiring;
     for (int i = 0; i < run->control.n; i++) {
         run->control.name[i] = run->job->pipeline[i].name;
@@ -243,7 +246,7 @@ static void fill_report(run_state *run) {
         report->name[i] = dn_strdup(run->control.name[i]);
         p->has_model = run->job->pipeline[i].scorer != NULL;
         p->model_threads = p->has_model ? run->job->pipeline[i].model_threads : 0;
-        dn_report_pipeline(run->control.pipeline[i], dn_feed_totals(run->feed, i), p);
+        dn_report_pipeline(run->control.pipeline[i], dn_telemetry_totals(run->telemetry, i), p);
         p->wall_ns = run->control.ended_mono_ns[i] - run->start_mono_ns;
         p->peak_flops_ns = report->peak_gflops * (double)p->model_ns;
     }
@@ -251,26 +254,62 @@ static void fill_report(run_state *run) {
 
 static dn_status finish(run_state *run) {
     fill_report(run);
-    dn_feed_finish(run->feed, run->report);
+    dn_telemetry_finish(run->telemetry, run->report);
     DN_TRY(dn_report_merge(run->comm, run->report));
     return dn_comm_agree(run->comm,
                          run->comm->rank == 0 ? dn_index_build(run->job->conf.output) : DN_OK);
 }
 
+/* ---- trace ---- */
+
+static dn_status open_trace(run_state *run, dn_trace **trace) {
+    const dn_job *job = run->job;
+    const char *names[DN_MAX_PIPELINES];
+    const char *sha256 = "";
+    for (int i = 0; i < job->n_pipelines; i++) {
+        names[i] = job->pipeline[i].name;
+        sha256 = sha256[0] ? sha256 : dn_plan_model_sha256(&job->pipeline[i]);
+    }
+    dn_trace_place *places = dn_alloc_array((size_t)run->placement.n, sizeof *places);
+    for (int i = 0; i < run->placement.n; i++) {
+        const dn_topo_place *place = &run->placement.places[i];
+        places[i] = (dn_trace_place){i, place->host, place->uuid, place->cpus, place->numa};
+    }
+    const dn_trace_attribute attributes[] = {{"job", job->conf.job},
+                                             {"resolved_job", run->resolved},
+                                             {"model_sha256", sha256},
+                                             {"librdkafka", dn_kafka_version()},
+                                             {"hdf5", dn_h5_version()}};
+    dn_trace_conf conf = {
+        .output = job->conf.output,
+        .run_id = run->run_id,
+        .rank = run->comm->rank,
+        .pipelines = names,
+        .n_pipelines = job->n_pipelines,
+        .attributes = attributes,
+        .n_attributes = sizeof attributes / sizeof *attributes,
+        .topology = run->placement.table,
+        .places = places,
+        .n_places = run->placement.n,
+    };
+    dn_status status = dn_trace_open(&conf, trace);
+    free(places);
+    return status;
+}
+
 /* ---- all of it ---- */
 
-static void open_feed(run_state *run) {
+static void open_telemetry(run_state *run) {
     dn_trace *trace = NULL;
-    if (run->options->trace && dn_wiring_trace(run->job, run->resolved, run->run_id, run->comm,
-                                               &run->placement, &trace) != DN_OK) {
+    if (run->options->trace && open_trace(run, &trace) != DN_OK) {
         dn_log(DN_LOG_WARN, "no trace is written: %s", dn_failure_last()->text);
     }
-    run->feed = dn_feed_new(trace);
+    run->telemetry = dn_telemetry_new(trace);
 }
 
 static dn_status run_job(run_state *run) {
     DN_TRY(prepare(run));
-    open_feed(run);
+    open_telemetry(run);
     prepare_control(run);
     DN_TRY(run_pipelines(run));
     return finish(run);
@@ -282,7 +321,7 @@ static void close_run(run_state *run) {
         dn_pipeline_close(run->control.pipeline[i]);
     }
     dn_wiring_free(&run->wiring);
-    dn_feed_free(run->feed);
+    dn_telemetry_free(run->telemetry);
     dn_job_close(run->job);
     dn_placement_free(&run->placement);
     free(run->resolved);

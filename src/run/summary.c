@@ -113,18 +113,18 @@ void dn_report_print(const dn_report *report, FILE *out) {
 /* ---- JSON ---- */
 
 static void key_i64(dn_out *out, const char *key, int64_t value) {
-    dn_json_key(out, key);
-    dn_json_i64(out, value);
+    dn_out_key(out, key);
+    dn_out_i64(out, value);
 }
 
 static void key_f64(dn_out *out, const char *key, double value) {
-    dn_json_key(out, key);
-    dn_json_f64(out, value);
+    dn_out_key(out, key);
+    dn_out_f64(out, value);
 }
 
 static void key_text(dn_out *out, const char *key, const char *value) {
-    dn_json_key(out, key);
-    dn_json_string(out, dn_span_of(value));
+    dn_out_key(out, key);
+    dn_out_string(out, dn_span_of(value));
 }
 
 static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
@@ -135,11 +135,11 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
     key_i64(out, "rows_reused", p->rows_reused);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
-    dn_json_key(out, "model_peak_share");
+    dn_out_key(out, "model_peak_share");
     if (p->flops) {
-        dn_json_f64(out, model_share(p));
+        dn_out_f64(out, model_share(p));
     } else {
-        dn_json_null(out);
+        dn_out_null(out);
     }
     for (int i = 0; i < 3; i++) {
         key_f64(out, quantile_names[i], quantile_s(&p->latency.response, quantiles[i]));
@@ -147,33 +147,33 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
 }
 
 static void json_parts(const dn_pipeline_report *p, dn_out *out) {
-    dn_json_key(out, "parts");
-    dn_json_open(out, '[');
+    dn_out_key(out, "parts");
+    dn_out_open(out, '[');
     for (int i = 0; i < p->stats.n_parts; i++) {
         const dn_part_stats *part = &p->stats.part[i];
-        dn_json_open(out, '{');
+        dn_out_open(out, '{');
         key_text(out, "name", part->name);
         key_i64(out, "threads", part->threads);
         key_f64(out, "busy_s", (double)part->busy_ns / NS_PER_S);
         key_i64(out, "rows", part->rows);
-        dn_json_close(out, '}');
+        dn_out_close(out, '}');
     }
-    dn_json_close(out, ']');
+    dn_out_close(out, ']');
 }
 
 static void json_rings(const dn_report *report, const dn_pipeline_report *p, dn_out *out) {
-    dn_json_key(out, "queues");
-    dn_json_open(out, '[');
+    dn_out_key(out, "queues");
+    dn_out_open(out, '[');
     for (int i = 0; i < p->stats.n_rings; i++) {
         const dn_ring_row *ring = &p->stats.ring[i];
-        dn_json_open(out, '{');
+        dn_out_open(out, '{');
         key_text(out, "name", ring->name);
         key_f64(out, "mean_fill", share(ring->stats.mean_depth, (double)ring->stats.capacity));
         key_f64(out, "blocked_s", (double)ring->stats.blocked_ns / NS_PER_S);
         key_f64(out, "starved_s", (double)ring->stats.starved_ns / NS_PER_S);
-        dn_json_close(out, '}');
+        dn_out_close(out, '}');
     }
-    dn_json_close(out, ']');
+    dn_out_close(out, ']');
     key_i64(out, "ranks", report->ranks);
 }
 
@@ -182,46 +182,46 @@ static void json_model(const dn_pipeline_report *p, dn_out *out) {
     key_i64(out, "rows_scored", p->rows_scored);
     key_i64(out, "tokens_scored", p->tokens_scored);
     key_f64(out, "batch_fill", share((double)p->tokens_scored, (double)p->budget_tokens));
-    dn_json_key(out, "closed_by");
-    dn_json_open(out, '{');
+    dn_out_key(out, "closed_by");
+    dn_out_open(out, '{');
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
         key_i64(out, dn_close_reason_names[i], p->reason[i]);
     }
-    dn_json_close(out, '}');
+    dn_out_close(out, '}');
 }
 
 void dn_report_print_json(const dn_report *report, FILE *file) {
     dn_out out = {0};
-    dn_json_open(&out, '{');
+    dn_out_open(&out, '{');
     key_text(&out, "schema", "dunlin.summary/1");
     key_text(&out, "job", report->job);
     key_text(&out, "run", report->run_id);
     key_text(&out, "output", report->output);
     key_text(&out, "broker", report->broker);
     key_i64(&out, "ranks", report->ranks);
-    dn_json_key(&out, "drained");
-    dn_json_bool(&out, report->drained);
+    dn_out_key(&out, "drained");
+    dn_out_bool(&out, report->drained);
     key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);
     key_f64(&out, "cpu_s", (double)report->cpu_ns / NS_PER_S);
     key_i64(&out, "rss_bytes_max", report->rss_bytes_max);
     key_f64(&out, "peak_gflops_per_core", report->peak_gflops);
     json_numbers(dn_report_main(report), &out);
-    dn_json_key(&out, "pipelines");
-    dn_json_open(&out, '[');
+    dn_out_key(&out, "pipelines");
+    dn_out_open(&out, '[');
     for (int i = 0; i < report->n_pipelines; i++) {
         const dn_pipeline_report *p = &report->pipeline[i];
-        dn_json_open(&out, '{');
+        dn_out_open(&out, '{');
         key_text(&out, "name", report->name[i]);
         json_numbers(p, &out);
         key_f64(&out, "wall_s", (double)p->wall_ns / NS_PER_S);
         json_model(p, &out);
         json_parts(p, &out);
         json_rings(report, p, &out);
-        dn_json_close(&out, '}');
+        dn_out_close(&out, '}');
     }
-    dn_json_close(&out, ']');
-    dn_json_close(&out, '}');
-    dn_json_newline(&out);
+    dn_out_close(&out, ']');
+    dn_out_close(&out, '}');
+    dn_out_newline(&out);
     fwrite(out.ptr, 1, out.len, file);
     dn_out_free(&out);
 }

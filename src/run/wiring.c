@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "sink/sinks.h"
+#include "sink/topic.h"
 
 #include <string.h>
 
@@ -25,7 +26,7 @@ static void add_wire(dn_wiring *wiring, const dn_job *job, int from, int sink,
     }
     dn_wire *wire = &wiring->wire[wiring->n++];
     *wire = (dn_wire){.from = from, .sink = sink, .to = to, .ended = &ended[from]};
-    if (plan->sink[sink] == &dn_sink_topic_memory) {
+    if (plan->sink[sink] == &dn_sink_memory_topic) {
         wire->bus = dn_bus_new(topic, (int)dn_job_topic(job, topic)->partitions);
     }
 }
@@ -83,6 +84,11 @@ static bool fed(void *ctx, int32_t partition, int64_t *last) {
     return true;
 }
 
+static dn_status commit_writer_letters(void *ctx) {
+    const dn_wire *wire = ctx;
+    return dn_pipeline_commit_letters(wire->writer);
+}
+
 void dn_wiring_connect(dn_wiring *wiring, int i, dn_pipeline_env *env) {
     for (int w = 0; w < wiring->n; w++) {
         dn_wire *wire = &wiring->wire[w];
@@ -91,6 +97,8 @@ void dn_wiring_connect(dn_wiring *wiring, int i, dn_pipeline_env *env) {
         }
         if (wire->to == i && wire->bus) {
             env->source_bus = wire->bus;
+            env->before_commit = commit_writer_letters;
+            env->before_commit_ctx = wire;
         } else if (wire->to == i) {
             env->fed = fed;
             env->fed_ctx = wire;
@@ -98,10 +106,20 @@ void dn_wiring_connect(dn_wiring *wiring, int i, dn_pipeline_env *env) {
     }
 }
 
-void dn_wiring_opened(dn_wiring *wiring, int i, const dn_pipeline *pipeline) {
+static void set_start(dn_bus *bus, const dn_pipeline *reader) {
+    for (int p = 0; p < dn_bus_partitions(bus); p++) {
+        dn_bus_set_start(bus, p, dn_pipeline_first_offset(reader, p));
+    }
+}
+
+void dn_wiring_opened(dn_wiring *wiring, int i, dn_pipeline *pipeline) {
     for (int w = 0; w < wiring->n; w++) {
-        if (wiring->wire[w].from == i) {
-            wiring->wire[w].writer = pipeline;
+        dn_wire *wire = &wiring->wire[w];
+        if (wire->from == i) {
+            wire->writer = pipeline;
+        }
+        if (wire->to == i && wire->bus) {
+            set_start(wire->bus, pipeline);
         }
     }
 }

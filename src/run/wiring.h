@@ -11,7 +11,7 @@ typedef struct dn_wire {
     int from, sink, to;        /**< pipeline and its sink, reading pipeline */
     dn_bus *bus;               /**< without a broker; NULL with one */
     const _Atomic bool *ended; /**< of the writing pipeline */
-    const dn_pipeline *writer;
+    dn_pipeline *writer;
 } dn_wire;
 
 typedef struct dn_wiring {
@@ -35,7 +35,7 @@ bool dn_wiring_feeds(const dn_wiring *wiring, int i);
 /** Lets go whoever waits at a topic in memory: its other side has failed. thread: any */
 void dn_wiring_release(dn_wiring *wiring);
 
-/** Pipeline i is open. */
-void dn_wiring_opened(dn_wiring *wiring, int i, const dn_pipeline *pipeline);
+/** Pipeline i is open: as a reader it tells its topics in memory where it starts. */
+void dn_wiring_opened(dn_wiring *wiring, int i, dn_pipeline *pipeline);
 
 #endif

@@ -1,0 +1,304 @@
+/** Chunks in, micro-batches through the model, chunks out.
+ *
+ *    chunk ──▶ row ──▶ seen before?  ── yes ──▶ its scores are copied
+ *                      in this batch? ─ yes ──▶ a ticket for that row
+ *                      else                     a new row and a ticket
+ *
+ * A ticket says which row of which chunk waits for which row of the batch. A chunk is finished when
+ * none of its rows waits, so one that was seen before may overtake; the reorder queue before the
+ * sinks restores the order. */
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "model/scorer_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** Equal rows share a row of the batch but need a ticket each; this many per row of the limit close
+ * it. */
+enum { TICKETS_PER_ROW = 4 };
+
+/** A chunk on its way; `next` links the finished and the free ones. */
+typedef struct held {
+    struct held *next;
+    dn_chunk *chunk;
+    int n_waiting;
+} held;
+
+typedef struct ticket {
+    held *owner;
+    uint16_t chunk_row;
+    int batch_row;
+} ticket;
+
+struct dn_scorer {
+    const dn_scorer_conf *conf;
+    dn_scorer_env env;
+    dn_scorer_run *run;
+    dn_builder *builder;
+    dn_workspace *workspace;
+    float *score; /**< [max_rows][width], then one row for copies */
+    float *copy;
+    ticket *tickets;
+    int n_tickets, max_tickets;
+    held *free, *finished, **finished_end;
+    int n_reused; /**< since the last event */
+};
+
+static dn_status run_model(dn_scorer *scoring, const dn_batch *batch) {
+    return dn_model_score(scoring->conf->model, scoring->workspace, batch, scoring->score);
+}
+
+static dn_status run_nothing(dn_scorer *scoring, const dn_batch *batch) {
+    (void)scoring;
+    (void)batch;
+    return DN_OK;
+}
+
+dn_status dn_scoring_open(const void *conf_, const dn_scorer_env *env, dn_scorer **out) {
+    const dn_scorer_conf *conf = conf_;
+    size_t rows = (size_t)conf->max_rows, width = (size_t)conf->width;
+    dn_scorer *scoring = dn_alloc(sizeof *scoring);
+    scoring->conf = conf;
+    scoring->env = *env;
+    scoring->run = conf->model ? run_model : run_nothing;
+    scoring->finished_end = &scoring->finished;
+    scoring->max_tickets = (int)conf->max_rows * TICKETS_PER_ROW;
+    scoring->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *scoring->tickets);
+    scoring->score = dn_alloc_array((rows + 1) * width, sizeof *scoring->score);
+    scoring->copy = scoring->score + rows * width;
+    dn_status status;
+    DN_TRY_GO(dn_builder_new((int)conf->max_tokens, (int)conf->max_rows, &scoring->builder),
+              refused);
+    if (conf->model) {
+        DN_TRY_GO(dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows,
+                                   &scoring->workspace),
+                  refused);
+    }
+    *out = scoring;
+    return DN_OK;
+refused:
+    dn_scoring_close(scoring);
+    return status;
+}
+
+static void free_list(held *list) {
+    for (held *next; list; list = next) {
+        next = list->next;
+        free(list);
+    }
+}
+
+void dn_scoring_close(dn_scorer *scoring) {
+    if (!scoring) {
+        return;
+    }
+    held *last = NULL;
+    for (int i = 0; i < scoring->n_tickets; i++) {
+        /* Tickets of a chunk stand together, so each waiting chunk is freed once. */
+        if (scoring->tickets[i].owner != last) {
+            free(last);
+            last = scoring->tickets[i].owner;
+        }
+    }
+    free(last);
+    free_list(scoring->free);
+    free_list(scoring->finished);
+    dn_builder_free(scoring->builder);
+    dn_workspace_free(scoring->workspace);
+    free(scoring->tickets);
+    free(scoring->score);
+    free(scoring);
+}
+
+/** From the free list; new ones are made only until the largest number of chunks in flight has been
+ * seen. */
+static held *hold(dn_scorer *scoring, dn_chunk *chunk) {
+    held *owner = scoring->free;
+    if (owner) {
+        scoring->free = owner->next;
+    } else {
+        owner = dn_alloc(sizeof *owner);
+    }
+    *owner = (held){.chunk = chunk};
+    chunk->scorer_data = owner;
+    return owner;
+}
+
+static void release(dn_scorer *scoring, held *owner) {
+    if (--owner->n_waiting == 0) {
+        *scoring->finished_end = owner;
+        scoring->finished_end = &owner->next;
+    }
+}
+
+dn_chunk *dn_scoring_take(dn_scorer *scoring) {
+    held *owner = scoring->finished;
+    if (!owner) {
+        return NULL;
+    }
+    scoring->finished = owner->next;
+    if (!scoring->finished) {
+        scoring->finished_end = &scoring->finished;
+    }
+    dn_chunk *chunk = owner->chunk;
+    owner->next = scoring->free;
+    scoring->free = owner;
+    chunk->scorer_data = NULL;
+    return chunk;
+}
+
+static int largest(const float *x, int n) {
+    int best = 0;
+    for (int i = 1; i < n; i++) {
+        best = x[i] > x[best] ? i : best;
+    }
+    return best;
+}
+
+static void write_row(const dn_scorer *scoring, dn_chunk *chunk, uint32_t row, const float *score) {
+    for (int i = 0; i < scoring->conf->n_heads; i++) {
+        const dn_scorer_head *head = &scoring->conf->head[i];
+        size_t n = (size_t)head->n_labels;
+        const float *from = score + head->begin;
+        memcpy(dn_chunk_f32(chunk, head->score_field) + row * n, from, n * sizeof *from);
+        dn_chunk_label(chunk, head->label_field)[row] = (uint8_t)largest(from, head->n_labels);
+    }
+}
+
+static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason reason,
+                   int64_t closed_ns, int64_t model_ns) {
+    const dn_scorer_conf *conf = scoring->conf;
+    int64_t oldest_ns = dn_builder_oldest_ns(scoring->builder);
+    dn_batch_event event = {
+        .closed_mono_ns = closed_ns,
+        .thread = scoring->env.thread,
+        .reason = (int32_t)reason,
+        .rows = batch->n_rows,
+        .tokens = batch->n_tokens,
+        .reused = scoring->n_reused,
+        .budget_tokens = (int32_t)conf->max_tokens,
+        .wait_ns = batch->n_rows ? closed_ns - oldest_ns : 0,
+        .model_ns = model_ns,
+        .flops = conf->model ? (int64_t)dn_model_flops(conf->model, batch) : 0,
+    };
+    scoring->n_reused = 0;
+    if (scoring->env.listener) {
+        scoring->env.listener(scoring->env.listener_ctx, &event);
+    }
+}
+
+/** Scores to their chunks; each ticket carries its exact share of the time, so that the shares add
+ * up. */
+static void deliver(dn_scorer *scoring, int64_t model_ns) {
+    for (int i = 0; i < scoring->n_tickets; i++) {
+        const ticket *t = &scoring->tickets[i];
+        dn_chunk *chunk = t->owner->chunk;
+        write_row(scoring, chunk, t->chunk_row,
+                  scoring->score + (size_t)t->batch_row * (size_t)scoring->conf->width);
+        chunk->times.model_ns +=
+            model_ns * (i + 1) / scoring->n_tickets - model_ns * i / scoring->n_tickets;
+        release(scoring, t->owner);
+    }
+    scoring->n_tickets = 0;
+}
+
+static uint64_t hash_of(dn_ids ids) {
+    return dn_hash64((dn_span){(const char *)ids.id, (size_t)ids.n * sizeof *ids.id}, 0);
+}
+
+static void remember(dn_scorer *scoring, const dn_batch *batch) {
+    for (int i = 0; scoring->conf->reuse && i < batch->n_rows; i++) {
+        const int32_t *id = batch->token + batch->row_start[i];
+        int n = batch->row_start[i + 1] - batch->row_start[i];
+        dn_reuse_add(scoring->conf->reuse, hash_of((dn_ids){id, n}), id, n,
+                     scoring->score + (size_t)i * (size_t)scoring->conf->width);
+    }
+}
+
+dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
+    dn_batch batch = dn_builder_batch(scoring->builder);
+    if (batch.n_rows == 0 && scoring->n_reused == 0) {
+        return DN_OK;
+    }
+    int64_t closed_ns = dn_mono_ns();
+    DN_TRY(scoring->run(scoring, &batch));
+    int64_t model_ns = dn_mono_ns() - closed_ns;
+    remember(scoring, &batch);
+    deliver(scoring, model_ns);
+    report(scoring, &batch, reason, closed_ns, model_ns);
+    dn_builder_reset(scoring->builder);
+    return DN_OK;
+}
+
+int64_t dn_scoring_deadline(const dn_scorer *scoring) {
+    int64_t oldest_ns = dn_builder_oldest_ns(scoring->builder);
+    return oldest_ns == INT64_MAX ? INT64_MAX : oldest_ns + scoring->conf->deadline_ns;
+}
+
+static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
+    *row = dn_builder_add(scoring->builder, ids.id, ids.n);
+    if (*row < 0) {
+        DN_TRY(dn_scoring_flush(scoring,
+                                *row == DN_BATCH_FULL_TOKENS ? DN_CLOSE_TOKENS : DN_CLOSE_ROWS));
+        *row = dn_builder_add(scoring->builder, ids.id, ids.n);
+    }
+    return DN_OK;
+}
+
+static dn_status wait_for(dn_scorer *scoring, held *owner, uint16_t chunk_row, int batch_row) {
+    scoring->tickets[scoring->n_tickets++] = (ticket){owner, chunk_row, batch_row};
+    owner->n_waiting++;
+    return scoring->n_tickets == scoring->max_tickets ? dn_scoring_flush(scoring, DN_CLOSE_ROWS)
+                                                      : DN_OK;
+}
+
+/** Looks where these ids have been scored before or will be; else adds them. */
+static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids) {
+    uint64_t hash = hash_of(ids);
+    int row = dn_builder_find(scoring->builder, hash, ids.id, ids.n);
+    if (row >= 0) {
+        scoring->n_reused++;
+        return wait_for(scoring, owner, chunk_row, row);
+    }
+    if (dn_reuse_find(scoring->conf->reuse, hash, ids.id, ids.n, scoring->copy)) {
+        scoring->n_reused++;
+        write_row(scoring, owner->chunk, chunk_row, scoring->copy);
+        return DN_OK;
+    }
+    DN_TRY(add_row(scoring, ids, &row));
+    dn_builder_publish(scoring->builder, row, hash);
+    return wait_for(scoring, owner, chunk_row, row);
+}
+
+static dn_status put_row(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids) {
+    if (ids.n > scoring->conf->max_tokens) {
+        return DN_FAIL(CONFIG,
+                       "a text of %d tokens does not fit a batch of %lld: set `tokens` higher",
+                       ids.n, (long long)scoring->conf->max_tokens);
+    }
+    if (scoring->conf->reuse) {
+        return put_known(scoring, owner, chunk_row, ids);
+    }
+    int row;
+    DN_TRY(add_row(scoring, ids, &row));
+    return wait_for(scoring, owner, chunk_row, row);
+}
+
+dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
+    static const int32_t nothing = 0;
+    int field = scoring->conf->ids_field;
+    held *owner = hold(scoring, chunk);
+    dn_status status = DN_OK;
+    owner->n_waiting = 1; /* the put itself: the chunk is not finished before its last row is in */
+    for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
+        uint16_t row = chunk->sel[i];
+        dn_ids ids = field < 0 ? (dn_ids){&nothing, 0} : dn_chunk_ids(chunk, field)[row];
+        if (ids.id) {
+            status = put_row(scoring, owner, row, ids);
+        }
+    }
+    release(scoring, owner);
+    return status;
+}

@@ -52,7 +52,7 @@ dn_status dn_reuse_new(size_t bytes, int width, dn_reuse **out) {
     uint64_t share = bytes / STRIPES;
     uint64_t per_text = entry_bytes(reuse, TYPICAL_TOKENS) + sizeof(slot);
     reuse->n_sets = 1;
-    while (2 * reuse->n_sets * WAYS * per_text <= share) {
+    while (reuse->n_sets * WAYS * per_text < share) {
         reuse->n_sets *= 2;
     }
     reuse->log_bytes = (share - reuse->n_sets * WAYS * sizeof(slot)) / UNIT * UNIT;

@@ -4,7 +4,7 @@
 #include "model/safetensors.h"
 #include "test.h"
 
-enum { MAX_BACKENDS = 16, MAX_ROWS = 64, MAX_TOKENS = 2048 };
+enum { MAX_BACKENDS = 16, MAX_ROWS = 64, MAX_TOKENS = 2048, N_MIXED = 8, MAX_MIXED = 6 };
 
 static const char *const models[] = {"tiny", "h48", "h64", "h96"};
 enum { N_MODELS = sizeof models / sizeof *models };
@@ -136,13 +136,15 @@ static dn_batch pick(const fixture *f, const int *order, int n, int32_t *token,
     return (dn_batch){n, row_start[n], token, row_start};
 }
 
+/* Each row alone, then N_MIXED batches of 2 to MAX_MIXED rows in any order. */
 static void check_invariance(fixture *f, const char *backend) {
     size_t width = (size_t)dn_model_describe(f->model)->score_width;
     REQUIRE(dn_model_score(f->model, f->space, &f->batch, f->score) == DN_OK);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < f->batch.n_rows + N_MIXED; round++) {
         int32_t token[MAX_TOKENS], row_start[MAX_ROWS];
-        int order[12], n = round < f->batch.n_rows ? 1 : 1 + (int)(dn_random() % 12);
-        float score[12 * 16];
+        int order[MAX_MIXED],
+            n = round < f->batch.n_rows ? 1 : 2 + (int)(dn_random() % (MAX_MIXED - 1));
+        float score[MAX_MIXED * 16];
         for (int i = 0; i < n; i++) {
             order[i] =
                 n == 1 ? round % f->batch.n_rows : (int)(dn_random() % (uint64_t)f->batch.n_rows);

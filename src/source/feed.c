@@ -28,8 +28,11 @@ void dn_feed_more(dn_feed *feed) {
         return;
     }
     make_room(feed);
-    if (dn_stream_read(feed->stream, feed->data + feed->end, feed->capacity - feed->end, &got) !=
-        DN_OK) {
+    char *to = feed->data + feed->end;
+    size_t room = feed->capacity - feed->end;
+    if (feed->pull) {
+        got = feed->pull(feed->pull_ctx, to, room);
+    } else if (dn_stream_read(feed->stream, to, room, &got) != DN_OK) {
         feed->broken = true;
         feed->failure = *dn_failure_last();
     }
@@ -50,6 +53,12 @@ dn_status dn_feed_open(dn_feed *feed, const char *path) {
         feed->begin = sizeof mark - 1;
     }
     return DN_OK;
+}
+
+void dn_feed_open_pull(dn_feed *feed, const char *name, dn_feed_pull *pull, void *ctx) {
+    *feed = (dn_feed){.path = name, .pull = pull, .pull_ctx = ctx};
+    feed->capacity = FIRST_CAPACITY;
+    feed->data = dn_alloc(feed->capacity);
 }
 
 void dn_feed_close(dn_feed *feed) {

@@ -12,8 +12,14 @@
 
 #include <stdbool.h>
 
+/** Bytes that come from elsewhere than a file: fills up to `size` bytes, returns how many; 0 is the
+ * end. */
+typedef size_t dn_feed_pull(void *ctx, char *out, size_t size);
+
 typedef struct dn_feed {
-    dn_stream *stream;
+    dn_stream *stream; /**< NULL: `pull` gives the bytes */
+    dn_feed_pull *pull;
+    void *pull_ctx;
     const char *path; /**< lends */
     char *data;
     size_t begin, end, capacity;
@@ -29,6 +35,9 @@ enum { DN_RECORD_MAX = 1 << 20 };
 /** Opens the file; skips a UTF-8 byte order mark. NO_INPUT, IO.
  *  ownership  dn_feed_close(), also after an error; `path` must live as long */
 dn_status dn_feed_open(dn_feed *feed, const char *path);
+
+/** The same over a function. `name` stands for the path. */
+void dn_feed_open_pull(dn_feed *feed, const char *name, dn_feed_pull *pull, void *ctx);
 
 /** Makes [begin, end) longer, or sets `ended`. Never fails: damage is kept in `failure` and shows
  * as the end, so that whole records before it are delivered first. Pointers into data are void

@@ -56,7 +56,11 @@ static dn_status jsonl_open(const dn_reader_spec *spec, dn_reader **reader) {
     r->key = spec->key;
     r->n_partitions = spec->n_partitions;
     DN_TRY_GO(compile(r, spec->fields), err_close);
-    DN_TRY_GO(dn_feed_open(&r->feed, spec->path), err_close);
+    if (spec->pull) {
+        dn_feed_open_pull(&r->feed, spec->path, spec->pull, spec->pull_ctx);
+    } else {
+        DN_TRY_GO(dn_feed_open(&r->feed, spec->path), err_close);
+    }
     *reader = r;
     return DN_OK;
 err_close:
@@ -213,7 +217,10 @@ static dn_status jsonl_next(dn_reader *reader, dn_record *record, int32_t *parti
 }
 
 static dn_progress jsonl_progress(const dn_reader *reader) {
-    dn_progress progress;
+    dn_progress progress = {0, 0};
+    if (!reader->feed.stream) {
+        return progress;
+    }
     dn_stream_progress(reader->feed.stream, &progress.done, &progress.total);
     return progress;
 }

@@ -3,6 +3,7 @@
 /** A corpus, record by record: what CSV, JSON Lines and the packed form have in common. */
 #include "base/props.h"
 #include "base/span.h"
+#include "source/feed.h"
 #include "source/partition.h"
 
 /** What a field of a corpus is for us. The job file's `fields` maps these names to the names in the
@@ -37,6 +38,9 @@ typedef struct dn_reader_spec {
     int32_t n_partitions;
     int rank, size;
     const int64_t *start; /**< [n_partitions] first number wanted; NULL: all */
+    dn_feed_pull
+        *pull; /**< jsonl: where the bytes come from instead of a file; path is then a name */
+    void *pull_ctx;
 } dn_reader_spec;
 
 typedef struct dn_reader dn_reader;

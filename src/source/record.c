@@ -10,13 +10,18 @@
 
 enum { DETAIL_KEPT = 40 };
 
-const char *const dn_format_names[] = {"auto", "csv", "jsonl", NULL};
+const char *const dn_format_names[] = {"auto", "csv", "jsonl", "packed", NULL};
 
-static const dn_reader_ops *const readers[] = {NULL, &dn_reader_csv, &dn_reader_jsonl};
+static const dn_reader_ops *const readers[] = {NULL, &dn_reader_csv, &dn_reader_jsonl,
+                                               &dn_reader_packed};
 
-enum { AUTO, CSV, JSONL };
+enum { AUTO, CSV, JSONL, PACKED };
 
 static int format_of(dn_span head) {
+    static const char hdf5[] = "\x89HDF\r\n\x1a\n";
+    if (head.len >= sizeof hdf5 - 1 && !memcmp(head.ptr, hdf5, sizeof hdf5 - 1)) {
+        return PACKED;
+    }
     size_t i = 0;
     while (i < head.len && strchr(" \t\r\n", head.ptr[i]) && head.ptr[i]) {
         i++;
@@ -61,6 +66,11 @@ static const char *flaw_of(dn_span bytes, size_t *at) {
     return nul ? "NUL" : *at < bytes.len ? "bad UTF-8" : NULL;
 }
 
+/** An empty cell of a table says as much as an absent field. */
+static dn_span null_if_empty(dn_span value) {
+    return value.len ? value : (dn_span){NULL, 0};
+}
+
 static bool check_fields(dn_record *record, char *detail, size_t detail_size) {
     const struct {
         const char *name;
@@ -99,6 +109,9 @@ void dn_record_check(dn_record *record, dn_span created_at, char *detail, size_t
                         created_at.ptr);
         return;
     }
+    record->user = null_if_empty(record->user);
+    record->language = null_if_empty(record->language);
+    record->source_id = null_if_empty(record->source_id);
     record->size_bytes = (uint32_t)(record->text.len + record->user.len + record->language.len +
                                     record->source_id.len);
 }

@@ -1,87 +1,21 @@
 /* A recorded corpus as a stream: every rank reads it and keeps its own partitions; offsets are
  * record numbers. */
+#include "source/replay.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "source/bins.h"
-#include "source/sources.h"
+#include "source/generator.h"
 
 #include <stdlib.h>
 
-enum { CLOCK_EVERY = 64, PARTITIONS_MAX = 4096 };
+enum { CLOCK_EVERY = 64 };
 
 static const int64_t LINGER_NS = 5000000;
 
-typedef struct replay_conf {
-    char *path;
-    int format;
-    dn_map fields;
-    int64_t n_partitions;
-    int key;
-    char *pace;
-    int64_t limit;
-    char *name;
-    char *file; /**< path from the working directory */
-    char *topic;
-    double speed; /**< of event time against wall time; 0: as fast as can be */
-    dn_bins_columns columns;
-} replay_conf;
-
-static const dn_prop props[] = {
-    {.name = "path",
-     .type = DN_P_PATH,
-     .offset = offsetof(replay_conf, path),
-     .text = "The corpus: CSV (RFC 4180, with a header line), JSON Lines or Dunlin's packed form; "
-             "plain, gzip, zstd "
-             "or xz."},
-    {.name = "format",
-     .type = DN_P_CHOICE,
-     .offset = offsetof(replay_conf, format),
-     .initial = "auto",
-     .choices = dn_format_names,
-     .text = "Its format; auto looks at the first bytes."},
-    {.name = "fields",
-     .type = DN_P_MAP,
-     .offset = offsetof(replay_conf, fields),
-     .text = "Name in the corpus of created_at, user, text, lang and id (the last becomes the "
-             "column source_id); what "
-             "is left out is recognised where the header is known."},
-    {.name = "partitions",
-     .type = DN_P_COUNT,
-     .offset = offsetof(replay_conf, n_partitions),
-     .initial = "12",
-     .min = 1,
-     .max = PARTITIONS_MAX,
-     .text = "Number of partitions the records are dealt to."},
-    {.name = "partition_by",
-     .type = DN_P_CHOICE,
-     .offset = offsetof(replay_conf, key),
-     .initial = "language+text",
-     .choices = dn_key_names,
-     .text = "What decides the partition; repeats of a text meet in one partition with "
-             "language+text and text."},
-    {.name = "pace",
-     .type = DN_P_TEXT,
-     .offset = offsetof(replay_conf, pace),
-     .initial = "max",
-     .text = "max, recorded (by created_at), or a multiple of it such as 8x or 1e4x."},
-    {.name = "limit",
-     .type = DN_P_COUNT,
-     .offset = offsetof(replay_conf, limit),
-     .initial = "0",
-     .text = "Read the first so many records; 0 reads all."},
-    {.name = "name",
-     .type = DN_P_TEXT,
-     .offset = offsetof(replay_conf, name),
-     .initial = "",
-     .text = "Name under which results are kept; the file's name without its endings where it is "
-             "empty."},
-    {0},
-};
-
 struct dn_source {
-    const replay_conf *conf;
+    const dn_replay_conf *conf;
     const dn_reader_ops *ops;
     dn_reader *reader;
+    dn_generator *generator; /**< NULL: a file is read */
     dn_bins *bins;
     int64_t *start; /**< [n_partitions] */
     int64_t first;  /**< lowest number wanted by this rank */
@@ -97,113 +31,14 @@ struct dn_source {
     dn_source_stats stats;
 };
 
-static dn_status parse_pace(const char *pace, double *speed) {
-    char *end;
-    *speed = 0;
-    if (!strcmp(pace, "max")) {
-        return DN_OK;
-    }
-    if (!strcmp(pace, "recorded")) {
-        *speed = 1;
-        return DN_OK;
-    }
-    *speed = strtod(pace, &end);
-    if (end == pace || strcmp(end, "x") != 0 || !(*speed >= 1e-3 && *speed <= 1e9)) {
-        return DN_FAIL(
-            CONFIG, "pace: '%s' is none of max, recorded and a multiple from 0.001x to 1e9x", pace);
-    }
-    return DN_OK;
-}
-
-/** "dir/a.csv.xz" -> "a". */
-static char *stem_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *stem = dn_strdup(slash ? slash + 1 : path);
-    static const char *const endings[] = {".gz",    ".xz",     ".zst",  ".csv",
-                                          ".jsonl", ".ndjson", ".json", ".h5"};
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t size = strlen(stem), n = strlen(endings[i]);
-        if (size > n && !strcmp(stem + size - n, endings[i])) {
-            stem[size - n] = 0;
-        }
-    }
-    return stem;
-}
-
-static dn_reader_spec spec_of(const replay_conf *conf) {
-    return (dn_reader_spec){.path = conf->file,
-                            .fields = &conf->fields,
-                            .key = (dn_key)conf->key,
-                            .n_partitions = (int32_t)conf->n_partitions,
-                            .size = 1};
-}
-
-/** Opens and closes the corpus, so that a wrong file or column shows before the run. */
-static dn_status probe(const replay_conf *conf) {
-    dn_reader_spec spec = spec_of(conf);
-    const dn_reader_ops *ops;
-    dn_reader *reader;
-    DN_TRY(dn_reader_choose(conf->file, conf->format, &ops));
-    DN_TRY(ops->open(&spec, &reader));
-    ops->close(reader);
-    return DN_OK;
-}
-
-static dn_status add_column(const dn_bind *bind, const char *name, dn_type type, const char *units,
-                            const char *long_name, int *index) {
-    return dn_schema_add(bind->schema,
-                         (dn_field){.name = name,
-                                    .type = type,
-                                    .width = 1,
-                                    .units = units,
-                                    .long_name = long_name,
-                                    .group = "records"},
-                         index);
-}
-
-static dn_status add_columns(replay_conf *conf, const dn_bind *bind) {
-    dn_bins_columns *c = &conf->columns;
-    c->source_id = -1;
-    DN_TRY(add_column(bind, "id", DN_I64, "", "number of the record in its corpus", &c->id));
-    DN_TRY(add_column(bind, "created_at", DN_I64, "ms",
-                      "event time, milliseconds since 1970-01-01 UTC", &c->created_at));
-    DN_TRY(add_column(bind, "user", DN_BYTES, "", "author", &c->user));
-    DN_TRY(add_column(bind, "text", DN_BYTES, "", "text as it came", &c->text));
-    DN_TRY(add_column(bind, "language", DN_BYTES, "", "language as the source states it",
-                      &c->language));
-    if (dn_map_get(&conf->fields, "id")) {
-        DN_TRY(
-            add_column(bind, "source_id", DN_BYTES, "", "identifier in the corpus", &c->source_id));
-    }
-    return DN_OK;
-}
-
-static dn_status replay_bind(void *conf, const dn_bind *bind) {
-    replay_conf *c = conf;
-    bool relative = bind->base_dir && *bind->base_dir && c->path[0] != '/';
-    DN_TRY(parse_pace(c->pace, &c->speed));
-    c->file = relative ? dn_format("%s/%s", bind->base_dir, c->path) : dn_strdup(c->path);
-    c->topic = c->name && *c->name ? dn_strdup(c->name) : stem_of(c->path);
-    DN_TRY(probe(c));
-    return add_columns(c, bind);
-}
-
-static dn_status replay_describe(const void *conf, const dn_map *kafka, const char **topic,
-                                 int *n_partitions) {
-    const replay_conf *c = conf;
-    (void)kafka;
-    *topic = c->topic;
-    *n_partitions = (int)c->n_partitions;
-    return DN_OK;
-}
-
-static void replay_close(dn_source *source) {
+void dn_replay_close(dn_source *source) {
     if (!source) {
         return;
     }
     if (source->reader) {
         source->ops->close(source->reader);
     }
+    dn_generator_free(source->generator);
     dn_bins_free(source->bins);
     free(source->start);
     free(source);
@@ -220,7 +55,25 @@ static void set_start(dn_source *source, const dn_source_env *env) {
     }
 }
 
-static dn_status replay_open(const void *conf, const dn_source_env *env, dn_source **source) {
+/** The file, or the generator behind the reader of JSON Lines. */
+static dn_status open_reader(dn_source *source) {
+    const dn_replay_conf *conf = source->conf;
+    dn_reader_spec spec = dn_replay_spec(conf);
+    spec.rank = source->rank;
+    spec.size = source->size;
+    spec.start = source->start;
+    if (conf->generated) {
+        source->generator = dn_generator_new(conf->n_rows, (uint64_t)conf->seed, conf->bad_share);
+        spec.pull = dn_generator_pull;
+        spec.pull_ctx = source->generator;
+        source->ops = &dn_reader_jsonl;
+    } else {
+        DN_TRY(dn_reader_choose(conf->file, conf->format, &source->ops));
+    }
+    return source->ops->open(&spec, &source->reader);
+}
+
+dn_status dn_replay_open(const void *conf, const dn_source_env *env, dn_source **source) {
     dn_status status;
     dn_source *s = dn_alloc(sizeof *s);
     s->conf = conf;
@@ -229,16 +82,11 @@ static dn_status replay_open(const void *conf, const dn_source_env *env, dn_sour
     s->stats = (dn_source_stats){.total_records = -1, .lag = -1};
     set_start(s, env);
     s->bins = dn_bins_new(s->conf->columns, (int32_t)s->conf->n_partitions, s->rank, s->size);
-    dn_reader_spec spec = spec_of(s->conf);
-    spec.rank = env->rank;
-    spec.size = env->size;
-    spec.start = s->start;
-    DN_TRY_GO(dn_reader_choose(spec.path, s->conf->format, &s->ops), err_close);
-    DN_TRY_GO(s->ops->open(&spec, &s->reader), err_close);
+    DN_TRY_GO(open_reader(s), err_close);
     *source = s;
     return DN_OK;
 err_close:
-    replay_close(s);
+    dn_replay_close(s);
     return status;
 }
 
@@ -327,8 +175,7 @@ static bool await(dn_source *source, int64_t until_mono_ns) {
     return source->now_wall_ns >= source->due_wall_ns;
 }
 
-static dn_status replay_poll(dn_source *source, int64_t timeout_ns, dn_chunk *chunk,
-                             dn_poll *what) {
+dn_status dn_replay_poll(dn_source *source, int64_t timeout_ns, dn_chunk *chunk, dn_poll *what) {
     enum { CHECK_EVERY = 4096 };
     bool paced = source->conf->speed > 0;
     read_clocks(source);
@@ -369,8 +216,9 @@ static int64_t total_records(const dn_source *source) {
     enum { RECORDS_MIN = 1000 };
     dn_progress progress = source->ops->progress(source->reader);
     double share = progress.total ? (double)progress.done / (double)progress.total : 0;
-    if (source->conf->limit) {
-        double of_limit = (double)source->record.number / (double)source->conf->limit;
+    int64_t limit = source->conf->limit ? source->conf->limit : source->conf->n_rows;
+    if (limit) {
+        double of_limit = (double)source->record.number / (double)limit;
         share = of_limit > share ? of_limit : share;
     }
     if (share == 0 || source->stats.records < RECORDS_MIN) {
@@ -379,28 +227,7 @@ static int64_t total_records(const dn_source *source) {
     return (int64_t)((double)source->stats.records / share);
 }
 
-static void replay_stats(const dn_source *source, dn_source_stats *stats) {
+void dn_replay_stats(const dn_source *source, dn_source_stats *stats) {
     *stats = source->stats;
     stats->total_records = source->ended ? source->stats.records : total_records(source);
 }
-
-static void replay_unbind(void *conf) {
-    replay_conf *c = conf;
-    free(c->file);
-    free(c->topic);
-    c->file = c->topic = NULL;
-}
-
-const dn_source_ops dn_source_corpus = {
-    .name = "corpus",
-    .summary = "A recorded corpus (CSV, JSON Lines or packed), dealt to partitions by key.",
-    .props = props,
-    .conf_size = sizeof(replay_conf),
-    .bind = replay_bind,
-    .describe = replay_describe,
-    .open = replay_open,
-    .poll = replay_poll,
-    .stats = replay_stats,
-    .close = replay_close,
-    .unbind = replay_unbind,
-};

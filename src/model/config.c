@@ -129,6 +129,18 @@ static dn_status check_label_count(const dn_json_at *labels) {
     return DN_OK;
 }
 
+/** A label names a class in results, so it must name one only. */
+static dn_status check_labels(const dn_json_at *at, const char *const *labels, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(labels[i], labels[j]) == 0) {
+                return dn_json_fail(at, "\"%s\" stands there twice", labels[i]);
+            }
+        }
+    }
+    return DN_OK;
+}
+
 static dn_status read_head(const dn_json_at *head, dn_config *config) {
     static const char *const kinds[] = {"softmax", NULL};
     dn_json_at at, labels;
@@ -151,7 +163,7 @@ static dn_status read_head(const dn_json_at *head, dn_config *config) {
         dn_json_at item = dn_json_item(&labels, i);
         DN_TRY(dn_json_text(&item, &words[i]));
     }
-    return DN_OK;
+    return check_labels(&labels, words, n);
 }
 
 static dn_status read_dunlin(const dn_json_at *dunlin, dn_config *config) {
@@ -195,6 +207,7 @@ static dn_status read_classifier(const dn_json_at *root, dn_config *config) {
         DN_TRY(dn_json_need(&map, key, DN_JSON_TEXT, &label));
         DN_TRY(dn_json_text(&label, &words[i]));
     }
+    DN_TRY(check_labels(&map, words, n));
     config->normalise = "none";
     config->max_tokens = config->max_positions;
     config->n_parts = 1;

@@ -1,6 +1,6 @@
 #ifndef DN_MODEL_SCORER_PARTS_H
 #define DN_MODEL_SCORER_PARTS_H
-/** What scorer.c (set-up, once per rank) and feed.c (the data path, once per model thread) share.
+/** What scorer.c (set-up, once per rank) and scoring.c (the data path, once per model thread) share.
  */
 #include "batch/builder.h"
 #include "batch/reuse.h"

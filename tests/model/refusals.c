@@ -54,6 +54,7 @@ static const struct {
     {"config.json", "\"no\",", "", "dunlin.heads[1].labels: has 1 labels, expected 2 to 254"},
     {"config.json", "\"no\",", "\"no\", \"maybe\",",
      "heads.question.weight: shape [2, 64], config.json asks for [3, 64]"},
+    {"config.json", "\"no\",", "\"yes\",", "dunlin.heads[1].labels: \"yes\" stands there twice"},
     {"config.json", "\"no\",", "7,",
      "dunlin.heads[1].labels[0]: is a whole number, expected a text"},
     {"config.json", "\"dunlin\"", "\"dunlen\"", "has no \"id2label\""},
@@ -154,6 +155,42 @@ CASE(a_weight_that_is_not_a_number_is_refused) {
     write_bytes(dir, "model.safetensors", weights.at, weights.n);
     expect_refusal(dir, DN_E_MODEL, "is not a finite number");
     free(weights.at);
+    remove_dir(dir);
+}
+
+/* Bytes of config.json changed at random: refused with a MODEL error, or a model that scores. */
+CASE(mutated_configurations_are_refused_or_work) {
+    enum { ROUNDS = 1000 };
+    char dir[64];
+    make_dir(dir);
+    copy_tiny(dir);
+    bytes good = read_bytes(dir, "config.json"), bad = read_bytes(dir, "config.json");
+    int accepted = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        memcpy(bad.at, good.at, good.n);
+        for (uint64_t times = 1 + dn_random() % 3; times > 0; times--) {
+            char any = (char)dn_random(), sign = "0123456789[]{},:\"-e"[dn_random() % 19];
+            bad.at[dn_random() % good.n] = dn_random() % 4 ? sign : any;
+        }
+        write_bytes(dir, "config.json", bad.at, bad.n);
+        dn_model *model = NULL;
+        if (dn_model_open(dir, ref(), &model) != DN_OK) {
+            REQUIRE(model == NULL && dn_failure_last()->error == DN_E_MODEL);
+            continue;
+        }
+        accepted++;
+        dn_workspace *space;
+        const int32_t token[] = {2, 3}, row_start[] = {0, 2};
+        float score[16];
+        REQUIRE(dn_model_describe(model)->score_width <= 16);
+        REQUIRE(dn_workspace_new(model, 8, 1, &space) == DN_OK);
+        EXPECT_INT(dn_model_score(model, space, &(dn_batch){1, 2, token, row_start}, score), DN_OK);
+        dn_workspace_free(space);
+        dn_model_close(model);
+    }
+    EXPECT(accepted > 0 && accepted < ROUNDS / 2);
+    free(good.at);
+    free(bad.at);
     remove_dir(dir);
 }
 

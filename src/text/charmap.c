@@ -51,17 +51,24 @@ static const fold_range *range_of(uint32_t code) {
     return low < N_RANGES && fold_ranges[low].first <= code ? &fold_ranges[low] : &none;
 }
 
-static int lower_of(uint32_t code, uint32_t *out) {
-    for (int i = 0; i < N_LOWER; i++) {
-        const lower_range *r = &lower_ranges[i];
-        if (code >= r->first && code <= r->last) {
-            out[0] = (uint32_t)((int32_t)code + r->distance);
-            out[1] = r->second;
-            return r->second ? 2 : 1;
-        }
+/* Where the reference's lower case is its own, NULL elsewhere. */
+static const lower_range *lower_exception(uint32_t code) {
+    const lower_range *r = lower_ranges, *end = r + N_LOWER;
+    while (r < end && r->last < code) {
+        r++;
     }
-    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
-    return 1;
+    return r < end && r->first <= code ? r : NULL;
+}
+
+static int lower_of(uint32_t code, uint32_t *out) {
+    const lower_range *r = lower_exception(code);
+    if (!r) {
+        out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
+        return 1;
+    }
+    out[0] = (uint32_t)((int32_t)code + r->distance);
+    out[1] = r->second;
+    return r->second ? 2 : 1;
 }
 
 static int decompose(uint32_t code, uint32_t *out) {
@@ -80,8 +87,9 @@ static uint32_t make_action(dn_charmap_kind kind, uint8_t order, uint32_t code) 
     return code << 11 | (uint32_t)order << 3 | kind;
 }
 
-/* The actions of one code point of the decomposition: stripped, in lower case, split off. */
-static int finish(const builder *b, uint32_t code, bool is_cjk, uint32_t *out) {
+/* The actions of one code point of the decomposition of `itself`: stripped, in lower case, split
+ * off. */
+static int finish(const builder *b, uint32_t code, uint32_t itself, bool is_cjk, uint32_t *out) {
     const fold_range *range = range_of(code);
     bool strip = b->options.strip_accents;
     if (strip && range->flags & MARK) {
@@ -93,7 +101,8 @@ static int finish(const builder *b, uint32_t code, bool is_cjk, uint32_t *out) {
     for (int i = 0; i < n; i++) {
         bool alone = is_cjk || range_of(lower[i])->flags & PUNCTUATION;
         uint8_t order = strip && i == 0 ? range->order : 0;
-        out[i] = make_action(alone ? DN_CHAR_ALONE : DN_CHAR_KEEP, order, lower[i]);
+        out[i] = make_action(alone ? DN_CHAR_ALONE : DN_CHAR_KEEP, order,
+                             lower[i] == itself ? 0 : lower[i]);
     }
     return n;
 }
@@ -120,7 +129,7 @@ static uint32_t action_of(builder *b, uint32_t code) {
     int n_parts = split ? decompose(code, parts) : 1, n = 0;
     bool is_cjk = b->options.split_cjk && range->flags & CJK;
     for (int i = 0; i < n_parts; i++) {
-        n += finish(b, parts[i], is_cjk, actions + n);
+        n += finish(b, parts[i], code, is_cjk, actions + n);
     }
     return n == 1 ? actions[0] : keep_many(b, actions, n);
 }

@@ -12,8 +12,10 @@
  * stay behind a letter by their class, up to the next starter. So a text is folded by looking up
  * each code point on its own and putting marks in their place.
  *
- *    action:  | code point 21 | class 8 | kind 3 |        MANY: index into `many` instead of a code
- * point */
+ *    action:  | code point 21 | class 8 | kind 3 |
+ *
+ * A code point of 0 is the one looked up, so that the many blocks of characters that stay as they
+ * are look alike and are kept once; with MANY it is an index into `many`. */
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,7 +36,7 @@ typedef struct dn_charmap_options {
 
 enum { DN_CHARMAP_BLOCK = 256, DN_CHARMAP_BLOCKS = 0x110000 / DN_CHARMAP_BLOCK };
 
-/** Const after new; shared by any number of threads. About 600 KB. */
+/** Const after new; shared by any number of threads. A few hundred KB. */
 typedef struct dn_charmap {
     uint16_t block[DN_CHARMAP_BLOCKS]; /**< equal blocks are kept once */
     uint32_t *action;                  /**< [block][DN_CHARMAP_BLOCK] */

@@ -109,10 +109,11 @@ static void add_code(word *w, uint32_t code, uint8_t order) {
     w->order[place] = order;
 }
 
-static void apply(const dn_wordpiece *t, uint32_t action, word *w, id_sink *sink) {
+static void apply(const dn_wordpiece *t, uint32_t itself, uint32_t action, word *w, id_sink *sink) {
+    uint32_t code = dn_charmap_code(action);
     switch (dn_charmap_kind_of(action)) {
     case DN_CHAR_KEEP:
-        add_code(w, dn_charmap_code(action), dn_charmap_class(action));
+        add_code(w, code ? code : itself, dn_charmap_class(action));
         break;
     case DN_CHAR_DROP:
         break;
@@ -124,13 +125,13 @@ static void apply(const dn_wordpiece *t, uint32_t action, word *w, id_sink *sink
         break;
     case DN_CHAR_ALONE:
         end_word(t, w, sink);
-        add_code(w, dn_charmap_code(action), 0);
+        add_code(w, code ? code : itself, 0);
         end_word(t, w, sink);
         break;
     case DN_CHAR_MANY: {
-        const uint32_t *many = t->charmap->many + dn_charmap_code(action);
+        const uint32_t *many = t->charmap->many + code;
         for (uint32_t i = 1; i <= many[0]; i++) {
-            apply(t, many[i], w, sink);
+            apply(t, itself, many[i], w, sink);
         }
     }
     }
@@ -141,7 +142,8 @@ static void encode_piece(const dn_wordpiece *t, dn_span piece, id_sink *sink) {
     word w = {.n = 0};
     int length;
     for (const char *at = piece.ptr, *end = at + piece.len; at < end && !sink->cut; at += length) {
-        apply(t, dn_charmap_action(t->charmap, dn_utf8_decode(at, &length)), &w, sink);
+        uint32_t code = dn_utf8_decode(at, &length);
+        apply(t, code, dn_charmap_action(t->charmap, code), &w, sink);
     }
     end_word(t, &w, sink);
 }
@@ -319,5 +321,9 @@ void dn_wordpiece_cache_free(dn_wordpiece_cache *cache) {
 }
 
 dn_wordpiece_stats dn_wordpiece_stats_of(const dn_wordpiece_cache *cache) {
-    return (dn_wordpiece_stats){cache->texts, cache->cut, cache->words.hits, cache->words.misses};
+    return (dn_wordpiece_stats){.texts = cache->texts,
+                                .cut = cache->cut,
+                                .hits = cache->words.hits,
+                                .misses = cache->words.misses,
+                                .floods = cache->words.floods};
 }

@@ -43,6 +43,7 @@ typedef struct dn_wordpiece_stats {
     int64_t cut; /**< texts that had more tokens than there was room for */
     int64_t hits,
         misses; /**< pieces of text between blanks and ASCII punctuation that were known, or not */
+    int64_t floods; /**< times the cache was full and began again */
 } dn_wordpiece_stats;
 dn_wordpiece_stats dn_wordpiece_stats_of(const dn_wordpiece_cache *cache);
 

@@ -7,8 +7,9 @@
  *    I64 F32 ...   <path>                [rows] or [rows, width]  chunks of 16 Ki rows, extensible
  *    ENUM          <path>                [rows]                   uint8 with named values
  *    TEXT          <path>/bytes          [total bytes]            UTF-8, no terminators
- *                  <path>/offsets        [rows + 1]               uint64; text i = bytes[offsets[i]
- * .. offsets[i+1])
+ *                  <path>/offsets        [rows + 1]               uint64, the first 0
+ *
+ * Text i is bytes[offsets[i] .. offsets[i + 1]).
  *
  * Whole chunks only go to the file: a column keeps up to one chunk in memory, so no chunk cache is
  * needed, a filter runs once per chunk, and a dataset is made when its first chunk is full, or at
@@ -80,7 +81,7 @@ dn_status dn_h5_append_texts(dn_h5_column *column, const dn_span *texts, size_t 
  * for the end of the file. */
 dn_status dn_h5_finish(dn_h5_file *file);
 
-/** XXH3-64 of a column's values so far; of a TEXT column the hash of its bytes. */
+/** XXH3-64 of a column's values, of a TEXT column that of its bytes. Call after finish. */
 uint64_t dn_h5_column_hash(const dn_h5_column *column);
 
 /** Hash over all datasets: XXH3-64 of (path, NUL, 8 bytes of its hash) in the order of their paths.

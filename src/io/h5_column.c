@@ -1,13 +1,11 @@
 /* Columns being written: rows gather in a buffer of one chunk and leave as whole chunks.
  *
- *   append --copy, hash--> buffer --full--> H5Dset_extent + H5Dwrite_chunk   (unfiltered: no
- * selection, no conversion)
- *                                 --full--> H5Dset_extent + H5Dwrite         (deflate: the
- * library's filters) finish ------------------------rest---> H5Dwrite of part of a chunk,
- * attributes
+ *   append ──copy──▶ buffer ──full──▶ hash, extend, H5Dwrite_chunk (unfiltered)
+ *                           ──full──▶ hash, extend, H5Dwrite (deflate: by the library's filters)
+ *   finish ──────────────────rest──▶ hash, extend, H5Dwrite of part of a chunk, attributes
  *
- * Measured for the design (research/hpc-stack.md, 3): H5Dwrite_chunk moves 1.7 to 2.4 times the
- * bytes of H5Dwrite. */
+ * H5Dwrite_chunk needs no selection and no conversion: it moves 1.7 to 2.4 times the bytes of
+ * H5Dwrite. */
 #include "base/memory.h"
 #include "io/h5_internal.h"
 
@@ -148,7 +146,9 @@ static herr_t write_part(dn_h5_column *column, const void *rows, size_t n) {
     return written;
 }
 
+/* Hashed here, a chunk at a time: a hasher's call for every text costs as much as writing it. */
 static dn_status write_rows(dn_h5_column *column, const void *rows, size_t n) {
+    dn_hasher_add(column->hasher, rows, n * column->row_bytes);
     if (column->dataset < 0) {
         DN_TRY(make_dataset(column, column->chunk_rows));
     }
@@ -200,14 +200,9 @@ static dn_status append(dn_h5_column *column, const char *rows, size_t n) {
     return DN_OK;
 }
 
-static dn_status add_rows(dn_h5_column *column, const void *rows, size_t n) {
-    dn_hasher_add(column->hasher, rows, n * column->row_bytes);
-    return append(column, rows, n);
-}
-
 dn_status dn_h5_append(dn_h5_column *column, const void *rows, size_t n_rows) {
     dn_h5_enter();
-    dn_status status = n_rows ? add_rows(column, rows, n_rows) : DN_OK;
+    dn_status status = append(column, rows, n_rows);
     dn_h5_leave();
     return status;
 }
@@ -217,12 +212,12 @@ static dn_status add_texts(dn_h5_column *column, const dn_span *texts, size_t n)
     size_t n_ends = 0;
     for (size_t i = 0; i < n; i++) {
         if (texts[i].len) {
-            DN_TRY(add_rows(column, texts[i].ptr, texts[i].len));
+            DN_TRY(append(column, texts[i].ptr, texts[i].len));
         }
         column->text_end += texts[i].len;
         ends[n_ends++] = column->text_end;
         if (n_ends == sizeof ends / sizeof *ends || i + 1 == n) {
-            DN_TRY(add_rows(column->offsets, ends, n_ends));
+            DN_TRY(append(column->offsets, (const char *)ends, n_ends));
             n_ends = 0;
         }
     }

@@ -75,7 +75,7 @@ static void take_shape(hid_t dataset, dn_h5_info *info) {
 
 static void take_info(dn_h5_file *file, hid_t dataset, const char *path, dn_h5_info *info) {
     *info = (dn_h5_info){0};
-    snprintf(info->path, sizeof info->path, "%s", path);
+    snprintf(info->path, sizeof info->path, "%.*s", (int)sizeof info->path - 1, path);
     hid_t type = H5Dget_type(dataset);
     info->type = type_of(type);
     take_shape(dataset, info);
@@ -188,7 +188,11 @@ dn_status dn_h5_read(dn_h5_file *file, const char *path, uint64_t first, uint64_
         return DN_OK;
     }
     dn_h5_enter();
-    hid_t dataset = H5Dopen2(file->id, path, H5P_DEFAULT);
+    /* Without a cache the values of unfiltered chunks go straight into `out`. */
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, 0, 0, 1.0);
+    hid_t dataset = H5Dopen2(file->id, path, access);
+    H5Pclose(access);
     herr_t done = dataset < 0 ? -1 : read_rows(dataset, first, n, out);
     dn_status status = DN_OK;
     if (done < 0) {

@@ -2,10 +2,12 @@
 #define DN_SINK_INDEX_H
 /** OUT/index.h5: all result files as if they were one, and the list of them.
  *
- *    /rows/<topic>/records/offset ...       virtual datasets over the files, by partition and
- * offset /rows/<topic>/records/text/bytes       virtual; /offsets is stored here, since each file
- * counts from 0 /dead/<pipeline>/<topic>/records/...   dead letters /files/{path, first_offset,
- * next_offset, n_rows, row_start, ...}
+ *    /rows/<topic>/records/offset ...      virtual datasets over the files
+ *    /rows/<topic>/records/text/bytes      virtual; /offsets is stored: each file counts from 0
+ *    /dead/<pipeline>/<topic>/records/...  dead letters
+ *    /files/{path, partition, first_offset, next_offset, n_rows, row_start}
+ *
+ * Rows stand in the order of partition and offset.
  *
  * Explicit mappings, since HDF5's printf-style ones end at the first missing name. Names are
  * relative, so the folder can be moved. Rows of a file that is missing, or lacks a column, show a

@@ -3,33 +3,40 @@
  * A partition's folder is its ledger. Files are named by the first offset they answer for, as Kafka
  * names its log:
  *
- *    OUT/rows/<topic>/<partition>/00000000000000000000.h5           published: whole, checked,
- * durable 00000000000000081920.h5 00000000000000097001.r0001.p4242.part   being written by rank 1,
- * process 4242
+ *    OUT/rows/<topic>/<partition>/
+ *        00000000000000000000.h5                    published: whole, checked, durable
+ *        00000000000000081920.h5
+ *        00000000000000097001.r0001.p4242.part      being written by rank 1, process 4242
  *
  * Inside a file:
  *
- *    /            schema_name schema_version creator run_id created_utc git_commit model_sha256 job
- * resolved_job pipeline topic partition first_offset next_offset previous_first_offset records_in =
- * rows_out + repeats_dropped + filtered + dead_letters      n_rows content_xxh3 ledger_xxh3
- * complete=1 /records     offset     int64 [n_rows]     timestamp int64 [n_rows] (event time, ms;
- * missing_value when unknown) <integer>  int64 [n_rows]     <label>  enum uint8 [n_rows] <text>/
- * bytes uint8 [total]   offsets uint64 [n_rows + 1], first 0 /scores      <head>     float32
- * [n_rows, classes], attribute labels /labels      <head>     enum uint8 [n_rows]
+ *    /         schema_name schema_version creator run_id created_utc git_commit
+ *              model_sha256 job resolved_job pipeline
+ *              topic partition first_offset next_offset previous_first_offset
+ *              records_in = rows_out + repeats_dropped + filtered + dead_letters
+ *              n_rows content_xxh3 ledger_xxh3 complete=1
+ *    /records  offset      int64 [n_rows]
+ *              timestamp   int64 [n_rows]   event time, ms; missing_value when unknown
+ *              <integer>   int64 [n_rows]
+ *              <label>     enum uint8 [n_rows]
+ *              <text>/     bytes uint8 [total], offsets uint64 [n_rows + 1], the first 0
+ *    /scores   <head>      float32 [n_rows, classes], attribute labels
+ *    /labels   <head>      enum uint8 [n_rows]
  *
- * Every dataset carries units, long_name and xxh3. No wall clock anywhere but in created_utc: the
- * content hashes of two runs over the same records are equal. Absent texts are stored as empty
- * ones.
+ * Every dataset carries units, long_name and xxh3. There is no wall clock but in created_utc: the
+ * content hashes of two runs over the same records are equal. Absent texts are stored as empty.
  *
  * The life of a segment:
  *
- *    none --first record--> open --due or end--> finished --reopened, every value hashed again-->
- * checked |                                                                     |
- *                            +--any error--> deleted (nothing was visible; the run ends; fsync,
- * link(2), a restart makes the same rows again)             unlink, fsync folder
- *                                                                                                  |
- *                                                                                    published:
- * cursor = next_offset
+ *    none ──first record──▶ open ──due or end──▶ finished ──read back──▶ checked
+ *                             │                     │                      │
+ *                             └─────any error───────┴──▶ deleted       fsync, link,
+ *                                                                      unlink, fsync
+ *                                                                          ▼
+ *                                             cursor = next_offset ◀── published
+ *
+ * After an error the run ends; nothing of the segment was visible, and a restart makes the same
+ * rows again.
  *
  * A kill at any moment leaves either no new name, and the next run starts at the old cursor, or the
  * new name with everything behind it. A `.part` is never read, only deleted by the next run of the
@@ -38,11 +45,11 @@
  *
  * Values are checked before publishing because HDF5 hides a full disk well: measured with 1.10.8,
  * H5Dwrite failed only after 389,000 rows, H5Fclose returned success, and 131,952 rows read as
- * zeros.
+ * zeros. Reading back costs a third of the time in the sink (bench/h5).
  *
  * Memory: a column buffers at most one chunk (io/h5). With 16 Ki rows that is 128 KiB for an
- * integer, 384 KiB for a text, 64 KiB for each class of a score; a tweet pipeline of 4 integers, 3
- * texts and 5 heads of 13 classes comes to about 2.7 MiB a partition, 64 partitions to 170 MiB.
+ * integer, 384 KiB for a text, 64 KiB for each class of a score; a tweet pipeline of 4 integers,
+ * 3 texts and 5 heads of 13 classes comes to about 2.7 MiB a partition, 64 partitions to 170 MiB.
  * Where the sum would pass SEGMENT_MEMORY_BYTES, chunks are halved. Buffers grow as they fill, so
  * short segments take less. */
 #include "sink/segment.h"

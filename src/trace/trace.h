@@ -8,9 +8,10 @@
  *    /flow        a row per sample and pipeline: records, tokens, lag
  *    /queues      a row per sample and queue: depth, time blocked and starved
  *    /stages      (last segment) a row per part of a pipeline: busy time, chunks, rows
- *    /histograms  (last segment) lower bounds of the buckets, and counts per name: add up to merge,
- * never average /topology    a row per rank: host, device, cpus, numa; the attribute `text` shows
- * the machine
+ *    /histograms  (last segment) lower bounds of the buckets, and counts per name
+ *    /topology    a row per rank: host, device, cpus, numa; the attribute `text` shows the machine
+ *
+ * Histograms merge by adding their counts; percentiles are never averaged.
  *
  * Best effort: the first error ends the trace, not the run; dn_trace_warning says it once. A
  * segment is closed after 64 Ki batches or 60 s, so a crash costs at most that much. Monotonic

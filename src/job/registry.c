@@ -8,15 +8,16 @@
 #include <stddef.h>
 #include <stdio.h>
 
-const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator, &dn_source_kafka_topic, NULL};
+const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator,
+                                           &dn_source_kafka_topic, NULL};
 
 const dn_stage_ops *const dn_stages[] = {&dn_stage_decode, &dn_stage_clean, &dn_stage_tokenise,
                                          &dn_stage_null, NULL};
 
 const dn_scorer_ops *const dn_scorers[] = {&dn_scorer_model, &dn_scorer_none, NULL};
 
-const dn_sink_ops *const dn_sinks[] = {&dn_sink_rows_h5, &dn_sink_null, &dn_sink_dead_letters,
-                                       NULL};
+const dn_sink_ops *const dn_sinks[] = {&dn_sink_rows_h5, &dn_sink_kafka_topic, &dn_sink_null,
+                                       &dn_sink_dead_letters, NULL};
 
 /* Finds a row by name in any of the tables above: each begins with its name. */
 static const void *find(const void *const *table, const char *what, const char *name) {

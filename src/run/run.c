@@ -94,19 +94,21 @@ static dn_status prepare(run_state *run) {
 /* ---- pipelines ---- */
 
 typedef struct end_mark {
-    _Atomic bool *ended;
-    int64_t *when_ns;
+    run_state *run;
+    int pipeline;
 } end_mark;
 
 static void mark_end(void *ctx) {
     end_mark *mark = ctx;
-    *mark->when_ns = dn_mono_ns();
-    atomic_store(mark->ended, true);
+    dn_control *control = &mark->run->control;
+    control->ended_mono_ns[mark->pipeline] = dn_mono_ns();
+    dn_wiring_ended(&mark->run->wiring, mark->pipeline);
+    atomic_store(&control->ended[mark->pipeline], true);
 }
 
 static dn_status open_one(run_state *run, int i, end_mark *mark) {
     const dn_pipeline_plan *plan = &run->job->pipeline[i];
-    *mark = (end_mark){&run->control.ended[i], &run->control.ended_mono_ns[i]};
+    *mark = (end_mark){run, i};
     dn_pipeline_env env = {
         .output = run->job->conf.output,
         .run_id = run->run_id,

@@ -124,6 +124,14 @@ void dn_wiring_opened(dn_wiring *wiring, int i, dn_pipeline *pipeline) {
     }
 }
 
+void dn_wiring_ended(dn_wiring *wiring, int i) {
+    for (int w = 0; w < wiring->n; w++) {
+        if (wiring->wire[w].from == i && wiring->wire[w].bus) {
+            dn_bus_end(wiring->wire[w].bus);
+        }
+    }
+}
+
 bool dn_wiring_feeds(const dn_wiring *wiring, int i) {
     for (int w = 0; w < wiring->n; w++) {
         if (wiring->wire[w].to == i && wiring->wire[w].bus) {

@@ -29,6 +29,9 @@ void dn_wiring_free(dn_wiring *wiring);
 /** Puts pipeline i's ends of wires into its environment. */
 void dn_wiring_connect(dn_wiring *wiring, int i, dn_pipeline_env *env);
 
+/** Pipeline i has ended: its readers get the end of their topics in memory. thread: any */
+void dn_wiring_ended(dn_wiring *wiring, int i);
+
 /** Whether a topic in memory feeds pipeline i. */
 bool dn_wiring_feeds(const dn_wiring *wiring, int i);
 

@@ -90,8 +90,23 @@ static dn_status check_topic(dn_kafka_consumer *consumer) {
     return DN_OK;
 }
 
-static dn_status assign(dn_kafka_consumer *consumer, const int64_t *start) {
+dn_status dn_kafka_consumer_open(const dn_kafka_consumer_conf *conf, dn_kafka_consumer **out) {
+    dn_kafka_consumer *consumer = consumer_new(conf);
+    dn_status status;
+    DN_TRY_GO(open_handle(consumer, conf), err_open);
+    DN_TRY_GO(check_topic(consumer), err_open);
+    *out = consumer;
+    return DN_OK;
+err_open:
+    dn_kafka_consumer_close(consumer);
+    return status;
+}
+
+dn_status dn_kafka_consumer_start(dn_kafka_consumer *consumer, const int64_t *start) {
     rd_kafka_t *rk = consumer->handle->rk;
+    if (consumer->n_slots == 0) {
+        return DN_OK;
+    }
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(consumer->n_slots);
     for (int i = 0; i < consumer->n_slots; i++) {
         int32_t partition = consumer->partition[i];
@@ -107,21 +122,6 @@ static dn_status assign(dn_kafka_consumer *consumer, const int64_t *start) {
     return err ? KAFKA_FAIL(consumer->handle, err, "assigning partitions of topic %s",
                             consumer->topic)
                : DN_OK;
-}
-
-dn_status dn_kafka_consumer_open(const dn_kafka_consumer_conf *conf, dn_kafka_consumer **out) {
-    dn_kafka_consumer *consumer = consumer_new(conf);
-    dn_status status;
-    DN_TRY_GO(open_handle(consumer, conf), err_open);
-    DN_TRY_GO(check_topic(consumer), err_open);
-    if (conf->n_slots) {
-        DN_TRY_GO(assign(consumer, conf->start), err_open);
-    }
-    *out = consumer;
-    return DN_OK;
-err_open:
-    dn_kafka_consumer_close(consumer);
-    return status;
 }
 
 /* dn-sent: int64 nanoseconds, big-endian. */

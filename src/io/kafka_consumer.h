@@ -24,7 +24,6 @@ typedef struct dn_kafka_consumer_conf {
     const char *client_id;    /**< at most 32 characters are used */
     int n_slots;              /**< partitions to read; 0 is legal: nothing ever comes */
     const int32_t *partition; /**< [n_slots] */
-    const int64_t *start;     /**< [n_slots] first offset, -1: the first there is */
     int64_t prefetch_bytes;   /**< of all partitions together */
 } dn_kafka_consumer_conf;
 
@@ -42,9 +41,13 @@ typedef struct dn_kafka_record {
     dn_span value;   /**< ptr NULL: none (a tombstone). lends until the next call */
 } dn_kafka_record;
 
-/** Connects and begins to fetch.
+/** Connects and looks at the topic.
  *  errors  CONFIG, BROKER, TOPIC     blocks  up to the deadline of the `kafka:` section */
 dn_status dn_kafka_consumer_open(const dn_kafka_consumer_conf *conf, dn_kafka_consumer **consumer);
+
+/** Begins to fetch; called once.
+ *  start      [n_slots] first offset wanted, -1: the first there is */
+dn_status dn_kafka_consumer_start(dn_kafka_consumer *consumer, const int64_t *start);
 
 /** The next event of a partition.     blocks  up to timeout_ns, 0: not at all */
 dn_status dn_kafka_consumer_next(dn_kafka_consumer *consumer, int slot, int64_t timeout_ns,

@@ -1,6 +1,7 @@
 /* Declared topics: made where they are missing, compared where they are there. */
 #include "io/kafka_client.h"
 
+#include "base/clock.h"
 #include "io/kafka_handle.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 /* A broker's own message may be long; the beginning tells. */
 enum { BROKER_TEXT = 200 };
+static const int64_t pause_ns = 50 * INT64_C(1000000);
 
 #define ROW(name, type, member, initial, min, max, text)                                           \
     { name, type, offsetof(dn_topic_spec, member), initial, min, max, NULL, text }
@@ -149,19 +151,33 @@ static dn_status compare_entry(const dn_topic_spec *spec, const char *name, cons
     return DN_OK;
 }
 
-static dn_status compare_settings(kafka_handle *handle, const dn_topic_spec *spec,
-                                  rd_kafka_event_t *event, dn_topic_report *report) {
-    rd_kafka_resp_err_t err = event ? rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
-    size_t n = 0;
-    const rd_kafka_ConfigResource_t **resource = NULL;
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        resource = rd_kafka_DescribeConfigs_result_resources(
-            rd_kafka_event_DescribeConfigs_result(event), &n);
-        err = n ? rd_kafka_ConfigResource_error(resource[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+/* One look at a topic's settings: the error of the call, or of the topic. ownership of *event: the
+ * caller */
+static rd_kafka_resp_err_t describe(kafka_handle *handle, const char *topic,
+                                    rd_kafka_event_t **event) {
+    rd_kafka_ConfigResource_t *resource =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_AdminOptions_t *options = options_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle->rk);
+    rd_kafka_DescribeConfigs(handle->rk, &resource, 1, options, queue);
+    *event = answer(handle, queue);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ConfigResource_destroy(resource);
+    if (!*event || rd_kafka_event_error(*event)) {
+        return *event ? rd_kafka_event_error(*event) : RD_KAFKA_RESP_ERR__TIMED_OUT;
     }
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return KAFKA_FAIL(handle, err, "settings of topic %s", spec->name);
-    }
+    size_t n;
+    const rd_kafka_ConfigResource_t **found = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(*event), &n);
+    return n ? rd_kafka_ConfigResource_error(found[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+}
+
+static dn_status compare_settings(const dn_topic_spec *spec, rd_kafka_event_t *event,
+                                  dn_topic_report *report) {
+    size_t n;
+    const rd_kafka_ConfigResource_t **resource =
+        rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &n);
     const rd_kafka_ConfigEntry_t **entry = rd_kafka_ConfigResource_configs(resource[0], &n);
     for (size_t i = 0; i < n; i++) {
         const char *value = rd_kafka_ConfigEntry_value(entry[i]);
@@ -171,22 +187,39 @@ static dn_status compare_settings(kafka_handle *handle, const dn_topic_spec *spe
     return DN_OK;
 }
 
+/* A broker may not have heard yet of a topic that the controller has just made. */
 static dn_status check_settings(kafka_handle *handle, const dn_topic_spec *spec,
                                 dn_topic_report *report) {
-    rd_kafka_ConfigResource_t *resource =
-        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, spec->name);
-    rd_kafka_AdminOptions_t *options = options_new(handle, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(handle->rk);
-    rd_kafka_DescribeConfigs(handle->rk, &resource, 1, options, queue);
-    rd_kafka_event_t *event = answer(handle, queue);
-    dn_status status = compare_settings(handle, spec, event, report);
-    if (event) {
-        rd_kafka_event_destroy(event);
+    int64_t end = dn_mono_ns() + handle->deadline_ns;
+    for (;;) {
+        rd_kafka_event_t *event;
+        rd_kafka_resp_err_t err = describe(handle, spec->name, &event);
+        dn_status status = err ? DN_RETRY : compare_settings(spec, event, report);
+        if (event) {
+            rd_kafka_event_destroy(event);
+        }
+        if (status != DN_RETRY) {
+            return status;
+        }
+        if (err != RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || dn_mono_ns() > end) {
+            return KAFKA_FAIL(handle, err, "settings of topic %s", spec->name);
+        }
+        dn_sleep_until_ns(dn_mono_ns() + pause_ns);
     }
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ConfigResource_destroy(resource);
-    return status;
+}
+
+static dn_status await_topic(dn_kafka_client *client, const char *topic, int *n_partitions) {
+    int64_t end = dn_mono_ns() + client->handle->deadline_ns;
+    DN_TRY(dn_kafka_topic_partitions(client, topic, n_partitions));
+    while (*n_partitions == 0) {
+        if (dn_mono_ns() > end) {
+            return DN_FAIL(TOPIC, "topic %s was made, but %s does not show it", topic,
+                           client->handle->brokers);
+        }
+        dn_sleep_until_ns(dn_mono_ns() + pause_ns);
+        DN_TRY(dn_kafka_topic_partitions(client, topic, n_partitions));
+    }
+    return DN_OK;
 }
 
 static dn_status check_replication(kafka_handle *handle, const dn_topic_spec *spec,
@@ -232,7 +265,7 @@ dn_status dn_kafka_topic_ensure(dn_kafka_client *client, const dn_topic_spec *sp
         }
         DN_TRY(create(client->handle, spec));
         report->state = DN_TOPIC_MADE;
-        DN_TRY(dn_kafka_topic_partitions(client, spec->name, &report->n_partitions));
+        DN_TRY(await_topic(client, spec->name, &report->n_partitions));
     }
     return compare(client->handle, spec, report);
 }

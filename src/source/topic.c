@@ -98,7 +98,6 @@ static dn_status open_consumer(dn_source *source) {
         .client_id = client_id,
         .n_slots = source->n_slots,
         .partition = source->partition,
-        .start = source->start,
         .prefetch_bytes = source->conf->prefetch_bytes,
     };
     dn_status status = dn_kafka_consumer_open(&conf, &source->consumer);
@@ -108,38 +107,45 @@ static dn_status open_consumer(dn_source *source) {
 }
 
 /* The records from `wanted` on are not there: gone by retention, or the topic was made anew. */
-static dn_status meet_gap(dn_source *source, int i, int64_t wanted) {
-    int64_t first, end;
-    DN_TRY(dn_kafka_consumer_range(source->consumer, i, &first, &end));
+static dn_status meet_gap(const dn_source *source, int i, int64_t wanted, int64_t *first) {
+    int64_t end;
+    DN_TRY(dn_kafka_consumer_range(source->consumer, i, first, &end));
     if (source->conf->on_gap == DN_GAP_EARLIEST) {
-        atomic_store(&source->slot[i].next, first);
-        return dn_kafka_consumer_seek(source->consumer, i, first);
+        return DN_OK;
     }
     return DN_FAIL(TOPIC,
                    "topic %s, partition %d: offset %lld is needed to go on, but the topic has %lld "
                    "to %lld; records "
                    "were deleted (retention) or the topic was made anew. on_gap: earliest goes on "
                    "with what there is",
-                   source->conf->name, source->partition[i], (long long)wanted, (long long)first,
+                   source->conf->name, source->partition[i], (long long)wanted, (long long)*first,
                    (long long)end);
 }
 
 /* Gaps show at once, not when the first fetch is refused; and the sizes are known for the progress
  * display. */
-static dn_status check_starts(dn_source *source) {
+static dn_status find_starts(dn_source *source) {
     int64_t total = 0;
     for (int i = 0; i < source->n_slots; i++) {
-        int64_t first, end, start = source->start[i];
+        int64_t first, end, *start = &source->start[i];
         DN_TRY(dn_kafka_consumer_range(source->consumer, i, &first, &end));
-        bool gap = start >= 0 && (start < first || start > end);
-        atomic_store(&source->slot[i].next, start < 0 ? first : start);
-        if (gap) {
-            DN_TRY(meet_gap(source, i, start));
+        if (*start >= 0 && (*start < first || *start > end)) {
+            DN_TRY(meet_gap(source, i, *start, start));
         }
-        total += end - atomic_load(&source->slot[i].next);
+        *start = *start < 0 ? first : *start;
+        atomic_store(&source->slot[i].next, *start);
+        total += end - *start;
     }
     source->total = source->env.bounded && !source->env.fed ? total : -1;
-    return DN_OK;
+    return dn_kafka_consumer_start(source->consumer, source->start);
+}
+
+/* The broker refused an offset: it deletes faster than we read. */
+static dn_status skip_gap(dn_source *source, int i) {
+    int64_t first;
+    DN_TRY(meet_gap(source, i, atomic_load(&source->slot[i].next), &first));
+    atomic_store(&source->slot[i].next, first);
+    return dn_kafka_consumer_seek(source->consumer, i, first);
 }
 
 static dn_status check_partitions(dn_source *source) {
@@ -169,7 +175,7 @@ static dn_status topic_open(const void *conf, const dn_source_env *env, dn_sourc
     dn_status status;
     DN_TRY_GO(open_consumer(source), err_open);
     DN_TRY_GO(check_partitions(source), err_open);
-    DN_TRY_GO(check_starts(source), err_open);
+    DN_TRY_GO(find_starts(source), err_open);
     *out = source;
     return DN_OK;
 err_open:
@@ -253,7 +259,7 @@ static dn_status take(dn_source *source, int i, int64_t wait_ns, dn_chunk *chunk
     if (event == DN_KAFKA_EOF) {
         note_eof(source, i, chunk);
     } else if (event == DN_KAFKA_GAP) {
-        return meet_gap(source, i, atomic_load(&source->slot[i].next));
+        return skip_gap(source, i);
     } else if (event == DN_KAFKA_RECORD) {
         if (dn_topic_source_fits(chunk, source->record.key.len + source->record.value.len)) {
             append(source, i, chunk);

@@ -55,11 +55,14 @@ void rig_broker_start(void) {
     if (address[0]) {
         snprintf(port, sizeof port, "--port %s", strchr(address, ':') + 1);
     }
-    snprintf(address, sizeof address, "%s", rig_shell("scripts/kafka up %s --dir '%s'", port, broker_dir));
+    snprintf(address, sizeof address, "%s",
+             rig_shell("scripts/kafka up %s --dir '%s'", port, broker_dir));
 }
 
 void rig_broker_kill(void) {
-    rig_shell("pid=$(cat '%s/pid'); kill -9 $pid; while kill -0 $pid 2>/dev/null; do sleep 0.01; done", broker_dir);
+    rig_shell(
+        "pid=$(cat '%s/pid'); kill -9 $pid; while kill -0 $pid 2>/dev/null; do sleep 0.01; done",
+        broker_dir);
 }
 
 const dn_map *rig_kafka(void) {
@@ -137,8 +140,18 @@ const dn_schema *rig_schema(void) {
     static dn_schema schema;
     int index;
     if (schema.n == 0) {
-        dn_field id = {.name = "id", .type = DN_I64, .width = 1, .units = "", .group = "records", .long_name = ""};
-        dn_field user = {.name = "user", .type = DN_BYTES, .width = 1, .units = "", .group = "records", .long_name = ""};
+        dn_field id = {.name = "id",
+                       .type = DN_I64,
+                       .width = 1,
+                       .units = "",
+                       .group = "records",
+                       .long_name = ""};
+        dn_field user = {.name = "user",
+                         .type = DN_BYTES,
+                         .width = 1,
+                         .units = "",
+                         .group = "records",
+                         .long_name = ""};
         dn_field text = user;
         text.name = "text";
         dn_schema_add(&schema, id, &index);
@@ -154,7 +167,8 @@ dn_status rig_sink_open(rig_sink *rig, const dn_sink_ops *ops, const dn_sink_env
     va_start(args, env);
     dn_status status = set_all(ops->props, rig->conf, args);
     va_end(args);
-    dn_bind bind = {.schema = (dn_schema *)rig_schema(), .job = env->job, .pipeline = env->pipeline};
+    dn_bind bind = {
+        .schema = (dn_schema *)rig_schema(), .job = env->job, .pipeline = env->pipeline};
     if (status == DN_OK) {
         status = ops->bind(rig->conf, &bind);
     }
@@ -198,7 +212,8 @@ dn_status rig_sink_rows(rig_sink *rig, int32_t partition, int64_t first, int64_t
 
 /* ---- sources */
 
-dn_status rig_source_open(rig_source *rig, const dn_source_ops *ops, const dn_source_env *env, ...) {
+dn_status rig_source_open(rig_source *rig, const dn_source_ops *ops, const dn_source_env *env,
+                          ...) {
     *rig = (rig_source){.ops = ops, .conf = dn_alloc(ops->conf_size)};
     va_list args;
     va_start(args, env);
@@ -229,7 +244,8 @@ static void count_chunk(const dn_chunk *chunk, int value, int n_ids, uint8_t *se
             exit(1);
         }
         seen[number] += seen[number] < 255;
-        if (chunk->offset[row] >= chunk->next || (row && chunk->offset[row] <= chunk->offset[row - 1])) {
+        if (chunk->offset[row] >= chunk->next ||
+            (row && chunk->offset[row] <= chunk->offset[row - 1])) {
             fprintf(stderr, "offsets do not rise\n");
             exit(1);
         }

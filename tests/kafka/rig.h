@@ -1,11 +1,13 @@
 #ifndef DN_TESTS_KAFKA_RIG_H
 #define DN_TESTS_KAFKA_RIG_H
-/** A real broker for tests, and pipelines' ends without pipelines: sources are polled and sinks are written by hand. */
+/** A real broker for tests, and pipelines' ends without pipelines: sources are polled and sinks are
+ * written by hand. */
 #include "flow/sink.h"
 #include "io/kafka_client.h"
 
-/** Settings that reach the test's broker; the first call starts one in a folder of its own (scripts/kafka), which ends
- *  with the program. Where none can be had (no Java, no jars) the program ends with status 77: skipped. lends */
+/** Settings that reach the test's broker; the first call starts one in a folder of its own
+ * (scripts/kafka), which ends with the program. Where none can be had (no Java, no jars) the
+ * program ends with status 77: skipped. lends */
 const dn_map *rig_kafka(void);
 
 /** Settings with more entries; pairs end with NULL. ownership: the program's */
@@ -35,7 +37,8 @@ typedef struct rig_sink {
 dn_status rig_sink_open(rig_sink *rig, const dn_sink_ops *ops, const dn_sink_env *env, ...);
 void rig_sink_close(rig_sink *rig);
 
-/** Writes rows [first, last) of a partition as chunks, as a source whose offset and id are the row's number would. */
+/** Writes rows [first, last) of a partition as chunks, as a source whose offset and id are the
+ * row's number would. */
 dn_status rig_sink_rows(rig_sink *rig, int32_t partition, int64_t first, int64_t last);
 
 /** A source. */
@@ -49,7 +52,8 @@ typedef struct rig_source {
 dn_status rig_source_open(rig_source *rig, const dn_source_ops *ops, const dn_source_env *env, ...);
 void rig_source_close(rig_source *rig);
 
-/** Reads to the end; counts how often each id in [0, n_ids) was seen, checks that offsets rise. Returns records. */
+/** Reads to the end; counts how often each id in [0, n_ids) was seen, checks that offsets rise.
+ * Returns records. */
 int64_t rig_source_count(rig_source *rig, int n_ids, uint8_t *seen);
 
 /** How many ids of [0, n) were not seen exactly once. */

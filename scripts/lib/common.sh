@@ -47,7 +47,7 @@ build() {
     fi
     if ! { cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$(n_cores)" "${targets[@]}"; } \
         >"$log" 2>&1 </dev/null; then
-        tail -n 60 "$log" >&2
+        grep -m 1 -A 25 'FAILED:\|CMake Error' "$log" >&2 || tail -n 25 "$log" >&2
         die 70 "the build failed; its whole log is $log"
     fi
 }

@@ -88,13 +88,15 @@ static dn_status open_sinks(dn_pipeline *pipeline) {
         .n_partitions = pipeline->n_partitions,
         .kafka = pipeline->env.kafka,
     };
+    pipeline->letters_env = env;
     for (int i = 0; i < plan->n_sinks; i++) {
-        env.bus = pipeline->env.sink_bus[i];
-        DN_TRY(name_part(plan->sink[i]->open(plan->sink_conf[i], &env, &pipeline->sink[i]),
-                         plan->name, plan->sink[i]->name));
+        pipeline->sink_env[i] = env;
+        pipeline->sink_env[i].bus = pipeline->env.sink_bus[i];
+        DN_TRY(name_part(
+            plan->sink[i]->open(plan->sink_conf[i], &pipeline->sink_env[i], &pipeline->sink[i]),
+            plan->name, plan->sink[i]->name));
     }
-    env.bus = NULL;
-    return plan->letters->open(plan->letters_conf, &env, &pipeline->letters);
+    return plan->letters->open(plan->letters_conf, &pipeline->letters_env, &pipeline->letters);
 }
 
 /* Each partition begins at the lowest cursor of the sinks; a sink without one wants the whole. */
@@ -113,7 +115,7 @@ static void find_start(dn_pipeline *pipeline) {
 
 static dn_status open_source(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    dn_source_env env = {
+    pipeline->source_env = (dn_source_env){
         .job = plan->job,
         .pipeline = plan->name,
         .output = pipeline->env.output,
@@ -127,8 +129,9 @@ static dn_status open_source(dn_pipeline *pipeline) {
         .fed_ctx = pipeline->env.fed_ctx,
         .bus = pipeline->env.source_bus,
     };
-    return name_part(plan->source->open(plan->source_conf, &env, &pipeline->source), plan->name,
-                     plan->source->name);
+    return name_part(
+        plan->source->open(plan->source_conf, &pipeline->source_env, &pipeline->source), plan->name,
+        plan->source->name);
 }
 
 static dn_station *add_station(dn_pipeline *pipeline, const char *name, void *(*body)(void *),

@@ -47,6 +47,8 @@ struct dn_pipeline {
     const char *topic;
     int n_partitions;
     dn_source *source;
+    dn_source_env source_env;                        /**< lent to the source */
+    dn_sink_env sink_env[DN_MAX_SINKS], letters_env; /**< lent to the sinks */
     dn_sink *sink[DN_MAX_SINKS];
     dn_sink *letters;
     pthread_mutex_t

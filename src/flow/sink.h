@@ -15,13 +15,14 @@ typedef struct dn_sink dn_sink;
 enum { DN_ALL_PARTITIONS = -1, DN_NOTHING_DUE = -2 };
 #define DN_CURSOR_NONE INT64_C(-1)
 
+/** What a sink knows of its run. lends until close */
 typedef struct dn_sink_env {
     const char *job, *pipeline, *output;
     const char *run_id, *resolved_job,
         *model_sha256; /**< provenance, for HDF5 attributes; may be "" */
     const dn_schema *schema;
-    const char *topic; /**< the source's */
-    bool topic_in_kafka;  /**< and it is on the broker, so that offsets can be committed for it */
+    const char *topic;   /**< the source's */
+    bool topic_in_kafka; /**< and it is on the broker, so that offsets can be committed for it */
     int rank, size, n_partitions;
     const dn_map *kafka;
     void *bus; /**< dn_bus of a fused topic, or NULL */

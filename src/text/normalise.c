@@ -17,6 +17,9 @@ static const uint8_t begins[256] = {
     [0xc2] = WIDE_SPACE, [0xe1] = WIDE_SPACE, [0xe2] = WIDE_SPACE, [0xe3] = WIDE_SPACE,
 };
 
+static const dn_span becomes[] = {
+    [SPACE] = {" ", 1}, [WIDE_SPACE] = {" ", 1}, [MENTION] = {"@user", 5}, [LINK] = {"http", 4}};
+
 static const struct {
     const char *name; /* with the semicolon */
     size_t len;
@@ -178,46 +181,77 @@ static const char *skip_mention(const char *begin, const char *at, const char *e
     return p > at + 1 ? p : at;
 }
 
-static char *put(char *to, const char *text, size_t size) {
-    memcpy(to, text, size);
-    return to + size;
+/* End of the piece at `at`; `at` itself when none begins there after all. */
+static const char *piece_end(const char *begin, const char *at, const char *end) {
+    switch (begins[(unsigned char)*at]) {
+    case SPACE:
+    case WIDE_SPACE:
+        return skip_spaces(at, end);
+    case MENTION:
+        return skip_mention(begin, at, end);
+    case LINK:
+        return skip_link(at, end);
+    default:
+        return at;
+    }
 }
 
-/* Step 2. The white space at the end leaves one space, taken back at last; at the start it is
- * skipped. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef int8_t mask16 __attribute__((vector_size(16)));
+
+static inline mask16 is_wide_lead(bytes16 x) {
+    return (x == 0xc2) | (x - 0xe1 <= 2);
+}
+
+/* First byte from `at` on where a piece may begin. 16 bytes are looked at in one go, each with the
+ * one behind it: one blank between words, by far the most frequent piece, becomes itself, and so do
+ * nearly all h. */
+static const char *plain_end(const char *at, const char *end) {
+    while (end - at > 16) {
+        bytes16 here, next;
+        uint64_t half[2];
+        memcpy(&here, at, 16);
+        memcpy(&next, at + 1, 16);
+        mask16 control = here - 9 <= 4;
+        mask16 next_space = (next == ' ') | (next - 9 <= 4) | is_wide_lead(next);
+        mask16 hit = (here == '@') | ((here == 'h') & (next == 't')) | control |
+                     is_wide_lead(here) | ((here == ' ') & next_space);
+        memcpy(half, &hit, 16);
+        if (half[0] | half[1]) {
+            return half[0] ? at + (__builtin_ctzll(half[0]) >> 3)
+                           : at + 8 + (__builtin_ctzll(half[1]) >> 3);
+        }
+        at += 16;
+    }
+    while (at < end && begins[(unsigned char)*at] == PLAIN) {
+        at++;
+    }
+    return at;
+}
+
+/* Step 2. White space at the end leaves one blank, taken back at last; at the start it is skipped.
+ */
 static dn_span fold_pieces(dn_span text, char *out) {
     const char *begin = text.ptr, *end = begin + text.len;
-    const char *at = skip_spaces(begin, end), *behind;
+    const char *at = skip_spaces(begin, end);
     char *to = out;
     while (at < end) {
-        switch (begins[(unsigned char)*at]) {
-        case SPACE:
-        case WIDE_SPACE:
-            behind = skip_spaces(at, end);
-            if (behind > at) {
-                *to++ = ' ';
-            }
+        const char *stop = plain_end(at, end);
+        memcpy(to, at, (size_t)(stop - at));
+        to += stop - at;
+        at = stop;
+        if (at == end) {
             break;
-        case MENTION:
-            behind = skip_mention(begin, at, end);
-            if (behind > at) {
-                to = put(to, "@user", 5);
-            }
-            break;
-        case LINK:
-            behind = skip_link(at, end);
-            if (behind > at) {
-                to = put(to, "http", 4);
-            }
-            break;
-        default:
-            behind = at;
         }
+        const char *behind = piece_end(begin, at, end);
         if (behind == at) {
             *to++ = *at++;
-        } else {
-            at = behind;
+            continue;
         }
+        dn_span with = becomes[begins[(unsigned char)*at]];
+        memcpy(to, with.ptr, with.len);
+        to += with.len;
+        at = behind;
     }
     if (to > out && to[-1] == ' ') {
         to--;

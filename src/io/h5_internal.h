@@ -18,7 +18,7 @@ struct dn_h5_column {
     int deflate;
     hid_t file_type, dataset; /**< dataset: H5I_INVALID_HID until the first chunk is full */
     uint64_t fixed_rows, n_written;
-    size_t chunk_rows, n_buffered, capacity;
+    size_t chunk_rows, n_buffered;
     char *buffer;
     dn_hasher *hasher;
     char **labels;

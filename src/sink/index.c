@@ -281,7 +281,14 @@ static void builder_free(builder *b) {
     free(b->part);
 }
 
+/* Left by a run that was killed while it built its index. */
+static bool is_stale(const char *name, void *ctx) {
+    (void)ctx;
+    return strncmp(name, "index.h5.p", 10) == 0 && ends_with(name, ".part");
+}
+
 dn_status dn_index_build(const char *output) {
+    DN_TRY(dn_folder_sweep(output, is_stale, NULL));
     builder b = {.output = output};
     char *path = dn_format("%s/index.h5", output);
     char *part_path = dn_format("%s.p%d.part", path, (int)getpid());

@@ -15,27 +15,27 @@ static bool on_terminal(void) {
     return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 }
 
-/* "41 % ETA 12 s" where the size is known. */
-static void format_eta(const dn_pipeline_stats *stats, double seconds, char *out, size_t out_size) {
-    int64_t total = stats->source.total_records;
-    if (total <= 0 || stats->source.records <= 0) {
-        out[0] = '\0';
-        return;
+/* "41 % ETA 12 s" where the size is known: a pipeline that is fed by another one has that one's. */
+static void format_eta(int64_t done, int64_t total, double seconds, char *out, size_t out_size) {
+    out[0] = '\0';
+    if (total > 0 && done > 0) {
+        double share = (double)done / (double)total;
+        double left_s = share < 1 ? seconds * (1 - share) / share : 0;
+        snprintf(out, out_size, ", %.0f %%, ETA %.0f s", 100 * (share < 1 ? share : 1), left_s);
     }
-    double done = (double)stats->source.records / (double)total;
-    double left_s = done > 0 ? seconds * (1 - done) / done : 0;
-    snprintf(out, out_size, ", %.0f %%, ETA %.0f s", 100 * done, left_s > 0 ? left_s : 0);
 }
 
 static void format_line(const dn_progress *progress, const dn_control *control, char *out,
                         size_t out_size) {
     double seconds = (double)(dn_mono_ns() - progress->start_mono_ns) / 1e9;
     size_t n = 0;
+    int64_t total = -1;
     for (int i = 0; i < control->n && n < out_size; i++) {
         dn_pipeline_stats stats;
         dn_pipeline_read(control->pipeline[i], &stats);
         char eta[48];
-        format_eta(&stats, seconds, eta, sizeof eta);
+        total = stats.source.total_records > 0 ? stats.source.total_records : total;
+        format_eta(stats.records_in, total, seconds, eta, sizeof eta);
         n += (size_t)snprintf(out + n, out_size - n, "%s%s %lld records, %.0f/s%s", i ? " | " : "",
                               control->name[i], (long long)stats.records_in,
                               seconds > 0 ? (double)stats.records_in / seconds : 0.0, eta);

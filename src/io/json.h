@@ -1,7 +1,7 @@
 #ifndef DN_IO_JSON_H
 #define DN_IO_JSON_H
 /** Small JSON documents: configurations and headers, never records (their streaming extractor is
- * text/decode.c).
+ * io/scan.h).
  *
  * Duplicate keys, more than 2,048 levels, bad UTF-8, NUL and trailing text are refused. Every error
  * names the document and the place: line and column while parsing, the path of the value

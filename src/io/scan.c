@@ -450,32 +450,26 @@ static bool read_value(reader *r, dn_scan_value *value) {
     return true;
 }
 
-/* Which wanted field a key names; `*field` is -1 for none. */
-static bool resolve_key(reader *r, const dn_scan *scan, const raw_string *key, int *field) {
+/* Index of the wanted field that a key names, -1 for none. */
+static int resolve_key(reader *r, const dn_scan *scan, const raw_string *key) {
     size_t size = (size_t)(key->end - key->begin);
     if (!key->escaped) {
-        *field = find_name(scan, (dn_span){key->begin, size});
-        return true;
+        return find_name(scan, (dn_span){key->begin, size});
     }
-    /* Six bytes of escape make at least one of name: a longer key cannot be wanted. */
+    /* Six bytes of escape make at least one of name: a longer key cannot be wanted. Nor can one
+     * with U+0000, and that is no fault in a key. */
     char name[6 * NAME_BYTES];
-    *field = -1;
-    if (size > sizeof name) {
-        return true;
-    }
-    if (unescape(r, key, name, &size)) {
-        *field = find_name(scan, (dn_span){name, size});
-    }
-    return true;
+    bool fits = size <= sizeof name && unescape(r, key, name, &size);
+    return fits ? find_name(scan, (dn_span){name, size}) : -1;
 }
 
 static bool read_member(reader *r, const dn_scan *scan, dn_scan_value *values) {
     const char *first = r->at;
-    raw_string key;
-    int field;
-    if (!read_key(r, &key) || !resolve_key(r, scan, &key, &field)) {
+    raw_string key = {0};
+    if (!read_key(r, &key)) {
         return false;
     }
+    int field = resolve_key(r, scan, &key);
     if (field >= 0 && values[field].type != DN_SCAN_ABSENT) {
         return refuse(r, first, "duplicate field", "a wanted field stands there twice");
     }

@@ -92,7 +92,8 @@ static bool left_out(const uint8_t *p, size_t n) {
         return (p[0] == 0xe2 && p[1] <= 0xaf) || (p[0] == 0xe3 && p[1] == 0x80) ||
                (p[0] == 0xef && p[1] == 0xb8);
     }
-    return (n == 2 && p[0] == 0xc2) || (n == 4 && p[1] == 0x9f) || n == 1;
+    bool times_or_over = n == 2 && p[0] == 0xc3 && (p[1] == 0x97 || p[1] == 0xb7);
+    return times_or_over || (n == 2 && p[0] == 0xc2) || (n == 4 && p[1] == 0x9f) || n == 1;
 }
 
 /** Copies one character of several bytes; returns its length in the text, adds its length in `out`

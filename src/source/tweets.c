@@ -224,7 +224,7 @@ static void put_word(const dn_tweets *tweets, int tongue, uint32_t rank, text_pe
     if (rank >= TWO_STEMS) {
         put(pen, pick(&tweets->stems[tongue], &state));
     }
-    if (rank < TWO_STEMS || chance(&state, 500)) {
+    if (rank < TWO_STEMS || chance(&state, 350)) {
         put(pen, pick(&tweets->endings[tongue], &state));
     }
 }

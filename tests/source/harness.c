@@ -210,7 +210,10 @@ unsigned char *squeeze(const char *codec, const void *bytes, size_t size, size_t
     if (!strcmp(codec, "gzip")) {
         *out_size = gzip(bytes, size, out, room);
     } else if (!strcmp(codec, "zstd")) {
-        *out_size = ZSTD_compress(out, room, bytes, size, 3);
+        ZSTD_CCtx *zstd = ZSTD_createCCtx();
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
+        *out_size = ZSTD_compress2(zstd, out, room, bytes, size);
+        ZSTD_freeCCtx(zstd);
     } else if (!strcmp(codec, "xz")) {
         if (lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, bytes, size, out, out_size, room) !=
             LZMA_OK) {

@@ -71,6 +71,17 @@ void dn_pipeline_unbind(dn_pipeline_plan *plan) {
 
 /* ---- opening ---- */
 
+dn_status dn_pipeline_identity(const dn_pipeline_plan *plan, char out[17]) {
+    uint64_t identity;
+    out[0] = '\0';
+    if (plan->source->identity) {
+        DN_TRY(name_part(plan->source->identity(plan->source_conf, &identity), plan->name,
+                         plan->source->name));
+        snprintf(out, 17, "%016llx", (unsigned long long)identity);
+    }
+    return DN_OK;
+}
+
 static dn_status open_sinks(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
     dn_sink_env env = {
@@ -81,6 +92,7 @@ static dn_status open_sinks(dn_pipeline *pipeline) {
         .resolved_job = pipeline->env.resolved_job,
         .model_sha256 = pipeline->env.model_sha256,
         .schema = &plan->schema,
+        .source_identity = pipeline->identity,
         .topic = pipeline->topic,
         .topic_in_kafka = plan->source->in_kafka,
         .rank = pipeline->env.rank,
@@ -227,6 +239,7 @@ static dn_status open_parts(dn_pipeline *pipeline) {
     pipeline->reported = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->reported);
     pipeline->sequence = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->sequence);
     pipeline->tokens_field = dn_schema_find(&plan->schema, "tokens");
+    DN_TRY(dn_pipeline_identity(plan, pipeline->identity));
     DN_TRY(open_sinks(pipeline));
     find_start(pipeline);
     DN_TRY(open_source(pipeline));

@@ -67,6 +67,9 @@ typedef struct dn_pipeline dn_pipeline;
 dn_status dn_pipeline_bind(dn_pipeline_plan *plan, const dn_bind *job_bind);
 void dn_pipeline_unbind(dn_pipeline_plan *plan);
 
+/** The source's identity as 16 hex digits, "" where it has none; the plan is bound. */
+dn_status dn_pipeline_identity(const dn_pipeline_plan *plan, char out[17]);
+
 /** Opens sinks, reads their cursors, opens the source at the lowest of them.     blocks  yes
  * (broker, recovery) */
 dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *env,

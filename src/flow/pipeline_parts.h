@@ -45,6 +45,7 @@ struct dn_pipeline {
     const dn_pipeline_plan *plan;
     dn_pipeline_env env;
     const char *topic;
+    char identity[17]; /**< of the source, "" none */
     int n_partitions;
     dn_source *source;
     dn_source_env source_env;                        /**< lent to the source */

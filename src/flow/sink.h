@@ -21,8 +21,10 @@ typedef struct dn_sink_env {
     const char *run_id, *resolved_job,
         *model_sha256; /**< provenance, for HDF5 attributes; may be "" */
     const dn_schema *schema;
-    const char *topic;   /**< the source's */
-    bool topic_in_kafka; /**< and it is on the broker, so that offsets can be committed for it */
+    const char
+        *source_identity; /**< 16 hex digits, "" where the source has none: see dn_source_ops */
+    const char *topic;    /**< the source's */
+    bool topic_in_kafka;  /**< and it is on the broker, so that offsets can be committed for it */
     int rank, size, n_partitions;
     const dn_map *kafka;
     void *bus; /**< dn_bus of a fused topic, or NULL */

@@ -50,6 +50,9 @@ struct dn_source_ops {
      * the env). */
     dn_status (*describe)(const void *conf, const dn_map *kafka, const char **topic,
                           int *n_partitions);
+    /** A number that is another one for another input, where offsets of one mean nothing in the
+     * other (record numbers of a corpus). NULL: offsets belong to the topic. */
+    dn_status (*identity)(const void *conf, uint64_t *identity);
     dn_status (*open)(const void *conf, const dn_source_env *env, dn_source **source);
     /** Fills the empty chunk with records of one partition: rows, columns, topic, partition, next,
      * payload_bytes; the pipeline sets sequence. Records that are bad already (CSV syntax) are

@@ -445,7 +445,9 @@ static dn_kafka_txn *txn_new(const dn_kafka_txn_conf *conf) {
     dn_kafka_txn *txn = dn_alloc(sizeof *txn);
     txn->settings_of_job = *conf->kafka;
     txn->id = dn_format("%s.%s.%d", conf->job, conf->pipeline, conf->rank);
-    txn->group = dn_format("%s.%s", conf->job, conf->pipeline);
+    bool corpus = conf->corpus && conf->corpus[0];
+    txn->group = dn_format("%s.%s%s%s", conf->job, conf->pipeline, corpus ? "." : "",
+                           corpus ? conf->corpus : "");
     txn->topic = dn_strdup(conf->topic);
     txn->cursor_topic = dn_strdup(conf->cursor_topic);
     txn->compression = dn_strdup(conf->compression);

@@ -22,6 +22,8 @@ typedef struct dn_kafka_txn dn_kafka_txn;
 
 typedef struct dn_kafka_txn_conf {
     const dn_map *kafka;
+    const char *corpus; /**< NULL or "", else part of the group: cursors that count records of this
+                           input alone */
     const char *job, *pipeline; /**< the transactional id is <job>.<pipeline>.<rank>, the group
                                    <job>.<pipeline> */
     int rank, size;

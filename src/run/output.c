@@ -165,6 +165,56 @@ dn_status dn_output_write_job(const dn_output *output, const char *resolved_job)
     return status;
 }
 
+/* Writes the file anew, or compares what an earlier run wrote: AGAIN when there is none yet. */
+static dn_status compare_source(const char *path, const char *identity, char *old,
+                                size_t old_size) {
+    FILE *file = fopen(path, "r");
+    if (!file) {
+        return DN_AGAIN;
+    }
+    old[0] = '\0';
+    bool got = fgets(old, (int)old_size, file) != NULL;
+    fclose(file);
+    old[strcspn(old, "\n")] = '\0';
+    return got && strcmp(old, identity) == 0 ? DN_OK : DN_FATAL;
+}
+
+static dn_status write_source(const char *path, const char *identity) {
+    FILE *file = fopen(path, "w");
+    bool written = file && fprintf(file, "%s\n", identity) > 0 && fflush(file) == 0;
+    dn_status status = written ? DN_OK : fail_path(path, "cannot be written");
+    if (file) {
+        fclose(file);
+    }
+    return status;
+}
+
+dn_status dn_output_check_source(const dn_output *output, const char *pipeline,
+                                 const char *identity) {
+    if (!identity[0]) {
+        return DN_OK;
+    }
+    char *folder = dn_format("%s/sources", output->path);
+    char *path = dn_format("%s/%s", folder, pipeline);
+    char old[64];
+    dn_status status = dn_make_folders(folder);
+    if (status == DN_OK) {
+        status = compare_source(path, identity, old, sizeof old);
+    }
+    if (status == DN_AGAIN) {
+        status = write_source(path, identity);
+    } else if (status != DN_OK) {
+        DN_FAIL(OUTPUT_OTHER,
+                "%s holds results of another input of pipeline '%s' (another corpus, or dealt to "
+                "partitions otherwise); "
+                "choose another folder with --set output=DIR, or remove it",
+                output->path, pipeline);
+    }
+    free(path);
+    free(folder);
+    return status;
+}
+
 void dn_output_release(dn_output *output) {
     if (output) {
         unlink(output->lock);

@@ -4,6 +4,7 @@
  *
  *    OUT/run.lock    host, pid, Slurm job and start of the owner; made with O_EXCL
  *    OUT/job.yaml    the resolved job of the newest run
+ *    OUT/sources/    which input each pipeline's offsets count
  *    OUT/rows/ OUT/dead/ OUT/topics/ OUT/trace/ OUT/index.h5
  *
  * A lock is taken over when it is of the same Slurm job (requeued), when its process on this host
@@ -17,6 +18,12 @@ typedef struct dn_output dn_output;
 /** Makes the folder and takes it. OUTPUT_BUSY names the owner and says what to do; CANT_CREATE,
  * DENIED. thread  main of rank 0 */
 dn_status dn_output_claim(const char *path, bool force, dn_output **out);
+
+/** Remembers which input a pipeline's results in this folder are of (OUT/sources/<pipeline>), and
+ * refuses another one: OUTPUT_OTHER. An empty identity is always right.     thread  main of rank 0
+ */
+dn_status dn_output_check_source(const dn_output *output, const char *pipeline,
+                                 const char *identity);
 
 /** Writes OUT/job.yaml. */
 dn_status dn_output_write_job(const dn_output *output, const char *resolved_job);

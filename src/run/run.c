@@ -74,6 +74,16 @@ static dn_status load_job(run_state *run) {
     return dn_job_only(run->job, &run->options->only);
 }
 
+static dn_status bind_job(run_state *run) {
+    DN_TRY(dn_job_bind(run->job));
+    for (int i = 0; i < run->job->n_pipelines && run->comm->rank == 0; i++) {
+        char identity[17];
+        DN_TRY(dn_pipeline_identity(&run->job->pipeline[i], identity));
+        DN_TRY(dn_output_check_source(run->output, run->job->pipeline[i].name, identity));
+    }
+    return DN_OK;
+}
+
 /* The job, the same on every rank, and the folder and topics, made by rank 0. */
 static dn_status prepare(run_state *run) {
     DN_TRY(dn_placement_make(run->comm, &run->placement));
@@ -88,7 +98,7 @@ static dn_status prepare(run_state *run) {
     run->resolved = dn_job_print(run->job);
     DN_TRY(dn_comm_agree(run->comm, run->comm->rank == 0 ? claim(run) : DN_OK));
     DN_TRY(dn_comm_broadcast(run->comm, 0, run->run_id, sizeof run->run_id));
-    return dn_comm_agree(run->comm, dn_job_bind(run->job));
+    return dn_comm_agree(run->comm, bind_job(run));
 }
 
 /* ---- pipelines ---- */

@@ -57,6 +57,7 @@ static dn_status topic_open(const void *conf, const dn_sink_env *env, dn_sink **
         .kafka = env->kafka,
         .job = env->job,
         .pipeline = env->pipeline,
+        .corpus = env->topic_in_kafka ? NULL : env->source_identity,
         .rank = env->rank,
         .size = env->size,
         .topic = c->name,

@@ -1,5 +1,7 @@
 /* What a job file says about the sources "corpus" and "generator". */
+#include "base/hash.h"
 #include "base/memory.h"
+#include "io/stream.h"
 #include "source/replay.h"
 
 #include <stdlib.h>
@@ -206,6 +208,32 @@ static dn_status replay_describe(const void *conf, const dn_map *kafka, const ch
     return DN_OK;
 }
 
+enum { IDENTITY_BYTES = 16 << 10 };
+
+/* Its first bytes, decompressed, and how it is dealt: a corpus that grows, or comes in another
+ * wrapping, stays the same. */
+static dn_status corpus_identity(const void *conf, uint64_t *identity) {
+    const dn_replay_conf *c = conf;
+    dn_stream *stream;
+    char bytes[IDENTITY_BYTES];
+    size_t n = 0, got = 1;
+    DN_TRY(dn_stream_open(c->file, &stream));
+    dn_status status = DN_OK;
+    while (status == DN_OK && n < sizeof bytes && got) {
+        status = dn_stream_read(stream, bytes + n, sizeof bytes - n, &got);
+        n += status == DN_OK ? got : 0;
+    }
+    dn_stream_close(stream);
+    *identity = dn_hash64((dn_span){bytes, n}, (uint64_t)c->n_partitions * 16 + (uint64_t)c->key);
+    return n ? DN_OK : status;
+}
+
+static dn_status generator_identity(const void *conf, uint64_t *identity) {
+    const dn_replay_conf *c = conf;
+    *identity = (uint64_t)c->seed * 1000003 + (uint64_t)c->n_partitions * 16 + (uint64_t)c->key;
+    return DN_OK;
+}
+
 static void replay_unbind(void *conf) {
     dn_replay_conf *c = conf;
     free(c->file);
@@ -220,6 +248,7 @@ const dn_source_ops dn_source_corpus = {
     .conf_size = sizeof(dn_replay_conf),
     .bind = corpus_bind,
     .describe = replay_describe,
+    .identity = corpus_identity,
     .open = dn_replay_open,
     .poll = dn_replay_poll,
     .stats = dn_replay_stats,
@@ -235,6 +264,7 @@ const dn_source_ops dn_source_generator = {
     .conf_size = sizeof(dn_replay_conf),
     .bind = generator_bind,
     .describe = replay_describe,
+    .identity = generator_identity,
     .open = dn_replay_open,
     .poll = dn_replay_poll,
     .stats = dn_replay_stats,

@@ -11,7 +11,8 @@ typedef struct dn_backend {
     const dn_kernels *kernels;
 } dn_backend;
 
-extern const dn_kernels dn_kernels_ref;
+/* ref/ref.c; cpu/avx2.c and cpu/avx512.c in builds for x86. */
+extern const dn_kernels dn_kernels_ref, dn_kernels_avx2, dn_kernels_avx512;
 
 /** The cpu backends of this build, best first; cpu/x86.c or cpu/none.c. */
 extern const dn_backend dn_cpu_backends[];

@@ -1,4 +1,4 @@
-/* The cpu backend for AVX2: one vocabulary of vectors, then the kernels that speak it. */
+/* The cpu backend in AVX2 with FMA. */
 #include "kernels/cpu/simd_avx2.h"
 
 #define DN_LAYOUT "cpu:avx2"

@@ -1,4 +1,4 @@
-/* The cpu backend for AVX512: one vocabulary of vectors, then the kernels that speak it. */
+/* The cpu backend in AVX-512 (F, BW, VL, DQ). */
 #include "kernels/cpu/simd_avx512.h"
 
 #define DN_LAYOUT "cpu:avx512"

@@ -20,7 +20,7 @@
 #include "kernels/kernels.h"
 
 #include <assert.h>
-#include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Chosen on a Sapphire Rapids core (48 KiB, 2 MiB), 2026-11-22: DEPTH of 128 to 256 lost 2 to 5 %

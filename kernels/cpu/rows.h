@@ -5,6 +5,8 @@
  */
 #include "kernels/kernels.h"
 
+#include <math.h>
+
 /** out = layer_norm(x + bias): biased variance about the mean (two passes), epsilon inside the
  * root; bias may be NULL. */
 static inline void normalise_row(float *x, int n, const float *bias, const float *gamma,

@@ -9,6 +9,7 @@
  * One multiply-add per k into one sum per element, from k = 0 upwards, however many rows or columns
  * the tile has: an element's bits do not depend on its neighbours. */
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     TILE_COLS = TILE_VECS * VW,
@@ -22,9 +23,8 @@ enum {
 typedef struct tile {
     const float *a;     /**< [rows][k], rows `a_stride` floats apart */
     const float *panel; /**< 64-byte aligned */
-    const float
-        *base; /**< [rows][n] with its stride (0: one row for all), or NULL for zero; may be c */
-    float *c;  /**< [rows][n] */
+    const float *base;  /**< [rows][n] (stride 0: one row for all), NULL for zero; may be c */
+    float *c;           /**< [rows][n] */
     size_t a_stride, base_stride, c_stride;
     int k, n;
 } tile;

@@ -2,8 +2,8 @@
 #define DN_CPU_VMATH_H
 /** Elementary functions over a vector, and access to rows whose length is no multiple of one.
  *
- * Each lane's result depends on that lane alone. Included after one simd_*.h; errors measured over
- * every float32 of the range against double by tests/kernels/vmath.c. */
+ * Each lane's result depends on that lane alone. Included after one simd_*.h; the bounds are held
+ * against double by tests/kernels/conformance.c. */
 
 /** Lanes [0, left) of p, where left may exceed the vector. */
 static inline vec load_row(const float *p, int left) {

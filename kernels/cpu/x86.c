@@ -2,8 +2,6 @@
  * operating system saves the wide registers (XCR0), without which their first use would trap. */
 #include "kernels/backend.h"
 
-extern const dn_kernels dn_kernels_avx2, dn_kernels_avx512;
-
 static bool has_avx2(void) {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");

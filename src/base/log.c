@@ -47,12 +47,7 @@ void dn_log(dn_level level, const char *fmt, ...) {
 
 void dn_log_failure(void) {
     const dn_failure *failure = dn_failure_last();
-    char where[80] = "";
-    if (setup.size > 1) {
-        snprintf(where, sizeof where, "rank %d: ", setup.rank);
-    }
-    fprintf(stderr, "dunlin: E%d %s%s\n", dn_error_get(failure->error)->number, where,
-            failure->text);
+    fprintf(stderr, "dunlin: E%d %s\n", dn_error_get(failure->error)->number, failure->text);
     if (setup.level >= DN_LOG_DEBUG && failure->file) {
         fprintf(stderr, "dunlin: decided at %s:%d\n", failure->file, failure->line);
     }

@@ -139,6 +139,9 @@ static dn_status run(int argc, char **argv) {
     if (status == DN_OK) {
         status = dn_comm_open(&comm);
     }
+    if (status == DN_OK && comm->rank != 0) {
+        dn_cmd_mute();
+    }
     if (status == DN_OK) {
         status = check(comm, &options);
     }

@@ -14,6 +14,11 @@ static const dn_command *const commands[] = {
 };
 
 static int exit_status;
+static bool muted;
+
+void dn_cmd_mute(void) {
+    muted = true;
+}
 
 void dn_cmd_exit_with(int status) {
     exit_status = status;
@@ -110,7 +115,9 @@ static int run_command(const dn_command *command, int argc, char **argv) {
         }
     }
     if (command->run(argc, argv) != DN_OK) {
-        dn_log_failure();
+        if (!muted) {
+            dn_log_failure();
+        }
         return dn_error_get(dn_failure_last()->error)->exit_status;
     }
     if (fflush(stdout) != 0) {

@@ -25,6 +25,9 @@ int dn_cmd_main(int argc, char **argv);
 /** What a run that ended well wants as exit status (75 after a drain); 0 unless set. */
 void dn_cmd_exit_with(int status);
 
+/** Leaves the printing of this process's failure to rank 0, which has the same. */
+void dn_cmd_mute(void);
+
 /** USAGE failure of a subcommand, with a hint at its --help. */
 dn_status dn_cmd_usage(const char *command, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -70,6 +70,9 @@ static dn_status run(int argc, char **argv) {
     }
     if (status == DN_OK) {
         dn_log_setup(dn_log_level(), comm->rank, comm->size);
+        if (comm->rank != 0) {
+            dn_cmd_mute();
+        }
         status = run_ranks(comm, &options);
     }
     dn_comm_close(comm);

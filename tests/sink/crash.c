@@ -4,9 +4,11 @@
  * right before or after any of them: the moments between which publishing could be torn. */
 #include "fixture.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 enum { ROWS = 6000, SEGMENT = 2000 };
@@ -40,6 +42,25 @@ int __wrap_unlink(const char *path);
 int __wrap_unlink(const char *path) {
     count_down();
     return __real_unlink(path);
+}
+
+/* HDF5 writes with pwrite(2): this one stands before the C library's and fails from the n-th call
+ * on. */
+static int writes_left = -1; /* the call that fails; -1 none */
+static bool writes_fail_for_ever;
+
+ssize_t pwrite64(int fd, const void *bytes, size_t n, off_t at);
+ssize_t pwrite64(int fd, const void *bytes, size_t n, off_t at) {
+    if (writes_left > 0 && --writes_left == 0) {
+        writes_left = writes_fail_for_ever ? 1 : -1;
+        errno = ENOSPC;
+        return -1;
+    }
+    return (ssize_t)syscall(SYS_pwrite64, fd, bytes, n, at);
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at) {
+    return pwrite64(fd, bytes, n, at);
 }
 
 /* One run of the job: from the cursor to the end, a commit where one is due. */
@@ -144,6 +165,39 @@ static void expect_no_parts(void) {
     free(find);
     free(first);
     free(folder);
+}
+
+/* 0: done, 1: told that the disk is full, else a fault. */
+static int run_with_failing_write(int call, bool for_ever) {
+    pid_t child = fork();
+    if (child == 0) {
+        writes_left = call;
+        writes_fail_for_ever = for_ever;
+        dn_status status = run();
+        bool told = status == DN_FATAL && dn_failure_last()->error == DN_E_NO_SPACE;
+        _exit(status == DN_OK ? 0 : told ? 1 : 2); /* without LeakSanitizer: HDF5 keeps the file */
+    }
+    int status;
+    waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+CASE(a_write_that_fails_at_every_step) {
+    int failures = 0;
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        int ended = 1;
+        for (int call = 1; ended == 1 && !dn_failures_in_case; call += 1 + call / 8) {
+            fixture_begin();
+            ended = run_with_failing_write(call, for_ever);
+            EXPECT(ended == 1 || ended == 0);
+            failures += ended == 1;
+            expect_no_parts();
+            EXPECT(run() == DN_OK);
+            expect_every_row_once();
+            fixture_clean();
+        }
+    }
+    EXPECT(failures > 20);
 }
 
 /* A file that may not grow is a disk that is full, without being root: EFBIG instead of ENOSPC. */

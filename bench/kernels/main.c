@@ -24,11 +24,11 @@ typedef struct options {
 
 static const char usage[] =
     "usage: kernels [--backend NAME] [--operation TEXT] [--runs N] [--output table|json]\n"
-    "  --backend NAME  ref, cpu (the best), cpu:avx2, cpu:avx512; default: "
-    "each cpu backend of this machine\n"
+    "  --backend NAME    ref, cpu (the best), cpu:avx2, cpu:avx512; default: every cpu backend "
+    "here\n"
     "  --operation TEXT  only operations whose name contains TEXT\n"
-    "  --runs N        timed runs of each line, 1 to 1000; default 15\n"
-    "  --output FORM   table or json; default table\n";
+    "  --runs N          timed runs of each line, 1 to 1000; default 15\n"
+    "  --output FORM     table or json; default table\n";
 
 /** Exits on what it does not understand. */
 static options parse(int argc, char **argv) {

@@ -18,14 +18,14 @@
 
 enum { RUNS_MAX = 64, PARTITIONS = 12 };
 
-typedef struct seen {
+typedef struct totals {
     int64_t records, payload_bytes, bad, chunks;
     double wall_s, cpu_s;
-} seen;
+} totals;
 
 typedef void visitor(void *ctx, const dn_schema *schema, const dn_chunk *chunk);
 
-static dn_status read_all(const char *path, const char *key, visitor *visit, void *ctx, seen *out) {
+static dn_status read_all(const char *path, const char *key, visitor *visit, void *ctx, totals *out) {
     const dn_source_ops *ops = &dn_source_corpus;
     dn_schema schema = {0};
     dn_bind bind = {.schema = &schema, .job = "bench", .pipeline = "bench"};
@@ -40,7 +40,7 @@ static dn_status read_all(const char *path, const char *key, visitor *visit, voi
     dn_chunk *chunk = dn_chunk_new(&schema);
     int64_t wall_ns = dn_mono_ns(), cpu_ns = dn_thread_cpu_ns();
     DN_TRY(ops->open(conf, &env, &source));
-    *out = (seen){0};
+    *out = (totals){0};
     while (what != DN_POLL_END) {
         dn_chunk_reset(chunk);
         DN_TRY(ops->poll(source, 100000000, chunk, &what));
@@ -70,7 +70,7 @@ static int by_value(const void *a, const void *b) {
 static dn_status measure(const char *path, int n_runs) {
     double rates[RUNS_MAX];
     struct stat about = {0};
-    seen seen;
+    totals seen;
     stat(path, &about);
     DN_TRY(read_all(path, "language+text", NULL, NULL, &seen));
     for (int i = 0; i < n_runs; i++) {
@@ -88,15 +88,15 @@ static dn_status measure(const char *path, int n_runs) {
 }
 
 /** First partition in which each folded text was seen: open addressing, hashes only. */
-typedef struct tally {
+typedef struct key_tally {
     uint64_t *hash;
     uint8_t *partition;
     size_t mask;
     int64_t per_partition[PARTITIONS], repeats, met;
-} tally;
+} key_tally;
 
 static void count(void *ctx, const dn_schema *schema, const dn_chunk *chunk) {
-    tally *tally = ctx;
+    key_tally *tally = ctx;
     int text = dn_schema_find(schema, "text");
     tally->per_partition[chunk->partition] += chunk->n_rows;
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
@@ -121,8 +121,8 @@ static dn_status keys(const char *path) {
     enum { SLOTS = 1 << 23 };
     printf("%-14s %10s %10s %10s\n", "key", "largest", "repeats", "met");
     for (int k = 0; dn_key_names[k]; k++) {
-        tally tally = {.mask = SLOTS - 1};
-        seen seen;
+        key_tally tally = {.mask = SLOTS - 1};
+        totals seen;
         tally.hash = dn_alloc_array(SLOTS, sizeof *tally.hash);
         tally.partition = dn_alloc_array(SLOTS, 1);
         DN_TRY(read_all(path, dn_key_names[k], count, &tally, &seen));

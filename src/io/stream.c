@@ -131,7 +131,8 @@ static const char *xz_why(lzma_ret rc) {
     }
 }
 
-/** With LZMA_CONCATENATED the decoder knows the end of the last member only when it is told that the input has ended. */
+/** With LZMA_CONCATENATED the decoder knows the end of the last member only when it is told that
+ * the input has ended. */
 static step xz_run(dn_stream *stream, unsigned char *out, size_t size, size_t *made) {
     lzma_stream *xz = &stream->state.xz;
     xz->next_in = stream->in + stream->in_begin;
@@ -157,8 +158,9 @@ static const codec plain = {.name = "plain"};
 static const codec codecs[] = {
     {"gzip", "\x1f\x8b", 2, gzip_open, gzip_run, gzip_close},
     {"zstd", "\x28\xb5\x2f\xfd", 4, zstd_open, zstd_run, zstd_close},
-    {"xz", "\xfd"
-           "7zXZ\0",
+    {"xz",
+     "\xfd"
+     "7zXZ\0",
      6, xz_open, xz_run, xz_close},
 };
 

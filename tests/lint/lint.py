@@ -200,7 +200,7 @@ def check_header_names(lint, path, lines):
         if match and not match.group(1).startswith(("dn_", "DN_", "__")):
             lint.say(path, number, f"{match.group(1)}: public names begin with dn_")
         match = tag.match(line)
-        near = difflib.get_close_matches(match.group(1), HEADER_TAGS, cutoff=0.75) if match else []
+        near = difflib.get_close_matches(match.group(1), HEADER_TAGS, cutoff=0.85) if match else []
         if near and match.group(1) not in HEADER_TAGS:
             lint.say(path, number, f"no header tag is called {match.group(1)}: {near[0]}?")
 

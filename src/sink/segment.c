@@ -45,7 +45,7 @@
  *
  * Values are checked before publishing because HDF5 hides a full disk well: measured with 1.10.8,
  * H5Dwrite failed only after 389,000 rows, H5Fclose returned success, and 131,952 rows read as
- * zeros. Reading back costs a third of the time in the sink (bench/h5).
+ * zeros. Publishing, reading back included, is about half of the sink's time (bench/h5).
  *
  * Memory: a column buffers at most one chunk (io/h5). With 16 Ki rows that is 128 KiB for an
  * integer, 384 KiB for a text, 64 KiB for each class of a score; a tweet pipeline of 4 integers,

@@ -1,8 +1,7 @@
 """Trains models/tweets: one BERT encoder with a linear head per task, on CPU. README.md says with what and how well.
 
-  train.py --frozen --out build/model-frozen             heads alone, on the untouched encoder
-  train.py --out build/model-1 --seed 1                  encoder and heads together
-  train.py --average model-1 model-2 --out build/mean    the mean of finished runs' weights
+  train.py --frozen --out build/model-frozen    heads alone, on the untouched encoder
+  train.py --out build/model-1 --seed 1         encoder and heads together
 A run that was cut goes on from its checkpoint in build/train when the same command is given again.
 """
 import argparse
@@ -13,7 +12,7 @@ import pathlib
 import shutil
 import time
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, by torch: spinning threads cost 10x on a shared machine
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, by torch: spinning threads are many times slower on a busy machine
 
 import numpy as np
 import torch
@@ -207,12 +206,6 @@ def fine_tune(model, tasks, encode, args):
     print(f"{time.monotonic() - started:.0f} s for steps {first + 1} to {len(steps)}", flush=True)
 
 
-def load_average(model, runs):
-    """The mean of the weights of finished runs; they began alike, so it lies among them and scores better than each."""
-    states = [torch.load(BUILD / f"{run}.pt", weights_only=True)["model"] for run in runs]
-    model.load_state_dict({k: sum(s[k] for s in states) / len(states) for k in states[0]})
-
-
 def fit_heads(model, tasks, encode):
     """Logistic regression per head on the pooled features of the encoder as it is."""
     round_to_bf16(model)
@@ -252,7 +245,6 @@ def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="model directory to write")
     parser.add_argument("--frozen", action="store_true", help="fit the heads alone")
-    parser.add_argument("--average", nargs="+", metavar="RUN", help="average these runs in build/train, without training")
     parser.add_argument("--precision", choices=("fp32", "bf16"), default="bf16", help="of the matrix products in training")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--passes", type=passes, nargs="*", default=[], metavar="HEAD=N", help="passes over a task per epoch")
@@ -265,7 +257,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    torch.manual_seed(0)  # all runs begin with the same heads, so that they can be averaged
+    torch.manual_seed(args.seed)
     BUILD.mkdir(parents=True, exist_ok=True)
     tasks = load_tasks()
     tokenizer = load_tokenizer(base_dir())
@@ -274,11 +266,8 @@ def main():
         return [e.ids for e in tokenizer.encode_batch(texts)]
 
     model = from_base({h: len(t.label_names) for h, t in tasks.items()})
-    torch.manual_seed(args.seed)
     if args.frozen:
         fit_heads(model, tasks, encode)
-    elif args.average:
-        load_average(model, args.average)
     else:
         fine_tune(model, tasks, encode, args)
     export(model, tasks, args.out)

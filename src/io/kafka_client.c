@@ -20,7 +20,10 @@ dn_status dn_kafka_check(const dn_map *kafka) {
 
 dn_status dn_kafka_client_open(const dn_map *kafka, dn_kafka_client **client) {
     kafka_handle *handle;
-    kafka_plan plan = {.role = KAFKA_ADMIN, .kafka = kafka, .client_id = "dunlin-admin"};
+    /* Ranges are told with the transactions that are still open. */
+    const kafka_setting settings[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
+    kafka_plan plan = {
+        .role = KAFKA_ADMIN, .kafka = kafka, .client_id = "dunlin-admin", .settings = settings};
     DN_TRY(kafka_open(&plan, &handle));
     *client = dn_alloc(sizeof **client);
     (*client)->handle = handle;

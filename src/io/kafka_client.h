@@ -29,7 +29,8 @@ void dn_kafka_client_close(dn_kafka_client *client);
 /** Number of partitions of a topic, 0 when it does not exist. */
 dn_status dn_kafka_topic_partitions(dn_kafka_client *client, const char *topic, int *n_partitions);
 
-/** First offset and the one behind the last (aborted records and markers count) of a partition. */
+/** First offset of a partition and the one behind its last; open transactions, aborted records and
+ * markers count. */
 dn_status dn_kafka_topic_range(dn_kafka_client *client, const char *topic, int partition,
                                int64_t *first, int64_t *end);
 

@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,14 +62,25 @@ static bool is_ours(const char *name) {
     return strcmp(name, "deadline") == 0 || strcmp(name, "outage") == 0;
 }
 
-static dn_status check_own(const char *name, const char *value) {
+static const own_setting *find_own(const char *name) {
     for (const own_setting *row = own; row->name; row++) {
-        if (strcmp(row->name, name) == 0 && (!row->value || strcmp(row->value, value) != 0)) {
-            return DN_FAIL(
-                CONFIG, "kafka: %s is set by Dunlin%s%s, because %s; remove it from the job file",
-                name, row->value ? " to " : "", row->value ? row->value : "", row->why);
+        if (strcmp(row->name, name) == 0) {
+            return row;
         }
     }
+    return NULL;
+}
+
+static dn_status check_own(const own_setting *row, const char *value) {
+    if (row->value && strcmp(row->value, value) == 0) {
+        return DN_OK;
+    }
+    return DN_FAIL(CONFIG,
+                   "kafka: %s is set by Dunlin%s%s, because %s; remove it from the job file",
+                   row->name, row->value ? " to " : "", row->value ? row->value : "", row->why);
+}
+
+static dn_status check_client_id(const char *name, const char *value) {
     if (strcmp(name, "client.id") == 0 && strlen(value) > CLIENT_ID_MAX) {
         return DN_FAIL(
             CONFIG, "kafka: client.id has %zu characters; librdkafka before 2.5 needs %d or fewer",
@@ -76,31 +89,34 @@ static dn_status check_own(const char *name, const char *value) {
     return DN_OK;
 }
 
-/* The property whose name is nearest to a misspelt one, or NULL. lends from `dump` */
-static const char *nearest(const char *name, const char **dump, size_t n) {
-    const char *best = NULL;
-    int best_distance = 0;
-    for (size_t i = 0; i + 1 < n; i += 2) {
-        int distance = dn_near(name, dump[i]) ? dn_edit_distance(name, dump[i]) : -1;
-        if (distance >= 0 && (!best || distance < best_distance)) {
-            best = dump[i];
+/* The nearest name in librdkafka's own list of properties, aliases included; "" when none is near.
+ */
+static void find_nearest(const char *name, char best[64]) {
+    char *list = NULL, *rest, *line;
+    size_t size = 0;
+    int best_distance = INT_MAX;
+    FILE *stream = open_memstream(&list, &size);
+    rd_kafka_conf_properties_show(stream);
+    fclose(stream);
+    best[0] = '\0';
+    for (line = strtok_r(list, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        char word[64] = "";
+        sscanf(line, "%63s", word);
+        int distance = dn_edit_distance(name, word);
+        if (distance < best_distance && dn_near(name, word)) {
             best_distance = distance;
+            strcpy(best, word);
         }
     }
-    return best;
+    free(list);
 }
 
 static dn_status fail_unknown(const char *name) {
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    size_t n = 0;
-    const char **dump = rd_kafka_conf_dump(conf, &n);
-    const char *near = nearest(name, dump, n);
-    dn_status status = DN_FAIL(CONFIG, "kafka: %s is not a property of librdkafka %s%s%s%s", name,
-                               rd_kafka_version_str(), near ? "; did you mean " : "",
-                               near ? near : "", near ? "?" : "");
-    rd_kafka_conf_dump_free(dump, n);
-    rd_kafka_conf_destroy(conf);
-    return status;
+    char near[64];
+    find_nearest(name, near);
+    return DN_FAIL(CONFIG, "kafka: %s is not a property of librdkafka %s%s%s%s", name,
+                   rd_kafka_version_str(), near[0] ? "; did you mean " : "", near,
+                   near[0] ? "?" : "");
 }
 
 static dn_status set(rd_kafka_conf_t *conf, const char *name, const char *value) {
@@ -115,12 +131,18 @@ static dn_status set(rd_kafka_conf_t *conf, const char *name, const char *value)
     return DN_OK;
 }
 
+static dn_status set_one(rd_kafka_conf_t *conf, const char *name, const char *value) {
+    const own_setting *row = find_own(name);
+    if (row || is_ours(name)) {
+        return row ? check_own(row, value) : DN_OK;
+    }
+    DN_TRY(check_client_id(name, value));
+    return set(conf, name, value);
+}
+
 static dn_status set_job(rd_kafka_conf_t *conf, const dn_map *kafka) {
     for (int i = 0; i < kafka->n; i++) {
-        if (!is_ours(kafka->key[i])) {
-            DN_TRY(check_own(kafka->key[i], kafka->value[i]));
-            DN_TRY(set(conf, kafka->key[i], kafka->value[i]));
-        }
+        DN_TRY(set_one(conf, kafka->key[i], kafka->value[i]));
     }
     return DN_OK;
 }

@@ -19,7 +19,7 @@ struct dn_kafka_consumer {
     rd_kafka_message_t *held; /* the record that the last next() lent */
     pthread_mutex_t lock;     /* of what follows */
     pthread_cond_t arrived;
-    unsigned arrivals, seen;
+    unsigned arrivals;
 };
 
 /* librdkafka's threads: a queue that was empty has something. */
@@ -223,44 +223,49 @@ static bool any_ready(const dn_kafka_consumer *consumer) {
     return false;
 }
 
+static unsigned count_arrivals(dn_kafka_consumer *consumer) {
+    pthread_mutex_lock(&consumer->lock);
+    unsigned arrivals = consumer->arrivals;
+    pthread_mutex_unlock(&consumer->lock);
+    return arrivals;
+}
+
+/* Our lock is never held while librdkafka is asked: it calls on_arrival with its queue locked. */
 dn_status dn_kafka_consumer_wait(dn_kafka_consumer *consumer, int64_t timeout_ns) {
-    kafka_serve(consumer->handle);
     int64_t end = dn_mono_ns() + timeout_ns;
     struct timespec until = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
-    pthread_mutex_lock(&consumer->lock);
-    int rc = 0;
-    while (rc == 0 && consumer->arrivals == consumer->seen && !any_ready(consumer)) {
-        rc = pthread_cond_timedwait(&consumer->arrived, &consumer->lock, &until);
+    kafka_serve(consumer->handle);
+    for (int rc = 0; rc == 0;) {
+        unsigned before = count_arrivals(consumer);
+        if (any_ready(consumer)) {
+            return DN_OK;
+        }
+        pthread_mutex_lock(&consumer->lock);
+        while (rc == 0 && consumer->arrivals == before) {
+            rc = pthread_cond_timedwait(&consumer->arrived, &consumer->lock, &until);
+        }
+        pthread_mutex_unlock(&consumer->lock);
     }
-    consumer->seen = consumer->arrivals;
-    pthread_mutex_unlock(&consumer->lock);
-    return any_ready(consumer) ? DN_OK : kafka_check_outage(consumer->handle);
+    return kafka_check_outage(consumer->handle);
 }
 
-dn_status dn_kafka_consumer_range(dn_kafka_consumer *consumer, int slot, int64_t *first,
-                                  int64_t *end) {
-    kafka_handle *handle = consumer->handle;
-    rd_kafka_resp_err_t err =
-        rd_kafka_query_watermark_offsets(handle->rk, consumer->topic, consumer->partition[slot],
-                                         first, end, kafka_ms(handle->deadline_ns));
-    return err ? KAFKA_FAIL(handle, err, "range of topic %s, partition %d", consumer->topic,
-                            consumer->partition[slot])
-               : DN_OK;
-}
-
+/* Not by a seek: after a refused offset the partition is at rest, which a seek calls an erroneous
+ * state. */
 dn_status dn_kafka_consumer_seek(dn_kafka_consumer *consumer, int slot, int64_t offset) {
-    kafka_handle *handle = consumer->handle;
+    rd_kafka_t *rk = consumer->handle->rk;
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_list_add(list, consumer->topic, consumer->partition[slot])->offset =
         offset;
-    rd_kafka_error_t *error =
-        rd_kafka_seek_partitions(handle->rk, list, kafka_ms(handle->deadline_ns));
-    rd_kafka_resp_err_t err = error ? rd_kafka_error_code(error) : list->elems[0].err;
+    rd_kafka_error_t *error = rd_kafka_incremental_unassign(rk, list);
+    if (!error) {
+        error = rd_kafka_incremental_assign(rk, list);
+    }
+    rd_kafka_resp_err_t err = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
     if (error) {
         rd_kafka_error_destroy(error);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    return err ? KAFKA_FAIL(handle, err, "going to offset %lld of topic %s, partition %d",
+    return err ? KAFKA_FAIL(consumer->handle, err, "going to offset %lld of topic %s, partition %d",
                             (long long)offset, consumer->topic, consumer->partition[slot])
                : DN_OK;
 }

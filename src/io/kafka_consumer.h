@@ -60,11 +60,6 @@ bool dn_kafka_consumer_ready(const dn_kafka_consumer *consumer, int slot);
  * away for longer than the outage time. */
 dn_status dn_kafka_consumer_wait(dn_kafka_consumer *consumer, int64_t timeout_ns);
 
-/** First offset that the partition has and the next that it will have. blocks  up to the deadline
- */
-dn_status dn_kafka_consumer_range(dn_kafka_consumer *consumer, int slot, int64_t *first,
-                                  int64_t *end);
-
 /** Goes on at another offset (after GAP). blocks  up to the deadline */
 dn_status dn_kafka_consumer_seek(dn_kafka_consumer *consumer, int slot, int64_t offset);
 

@@ -21,7 +21,9 @@
 
 /* A partition of this rank. */
 typedef struct slot {
-    int64_t eof; /* offset of the last EOF event, -1: none yet */
+    int64_t eof;    /* offset of the last EOF event, -1: none yet */
+    int64_t target; /* end of the partition, undecided transactions included, at the first EOF
+                       event; -1: none yet */
     bool ended;
     _Atomic int64_t next; /* first offset not delivered */
 } slot;
@@ -83,7 +85,7 @@ static dn_source *source_new(const dn_topic_source_conf *conf, const dn_source_e
         int i = source->n_slots++;
         source->partition[i] = p;
         source->start[i] = env->start ? env->start[p] : -1;
-        source->slot[i].eof = -1;
+        source->slot[i].eof = source->slot[i].target = -1;
     }
     return source;
 }
@@ -107,43 +109,57 @@ static dn_status open_consumer(dn_source *source) {
 }
 
 /* The records from `wanted` on are not there: gone by retention, or the topic was made anew. */
-static dn_status meet_gap(const dn_source *source, int i, int64_t wanted, int64_t *first) {
-    int64_t end;
-    DN_TRY(dn_kafka_consumer_range(source->consumer, i, first, &end));
+static dn_status meet_gap(const dn_source *source, int i, int64_t wanted, int64_t first,
+                          int64_t end) {
     if (source->conf->on_gap == DN_GAP_EARLIEST) {
         return DN_OK;
     }
     return DN_FAIL(TOPIC,
                    "topic %s, partition %d: offset %lld is needed to go on, but the topic has %lld "
-                   "to %lld; records "
-                   "were deleted (retention) or the topic was made anew. on_gap: earliest goes on "
-                   "with what there is",
-                   source->conf->name, source->partition[i], (long long)wanted, (long long)*first,
+                   "to %lld; records were deleted (retention) or the topic was made anew. on_gap: "
+                   "earliest goes on with what there is",
+                   source->conf->name, source->partition[i], (long long)wanted, (long long)first,
                    (long long)end);
 }
 
 /* Gaps show at once, not when the first fetch is refused; and the sizes are known for the progress
  * display. */
-static dn_status find_starts(dn_source *source) {
-    int64_t total = 0;
-    for (int i = 0; i < source->n_slots; i++) {
-        int64_t first, end, *start = &source->start[i];
-        DN_TRY(dn_kafka_consumer_range(source->consumer, i, &first, &end));
-        if (*start >= 0 && (*start < first || *start > end)) {
-            DN_TRY(meet_gap(source, i, *start, start));
-        }
-        *start = *start < 0 ? first : *start;
-        atomic_store(&source->slot[i].next, *start);
-        total += end - *start;
+static dn_status find_start(dn_source *source, dn_kafka_client *client, int i, int64_t *total) {
+    int64_t first, end, *start = &source->start[i];
+    DN_TRY(dn_kafka_topic_range(client, source->conf->name, source->partition[i], &first, &end));
+    if (*start >= 0 && (*start < first || *start > end)) {
+        DN_TRY(meet_gap(source, i, *start, first, end));
+        *start = first;
     }
+    *start = *start < 0 ? first : *start;
+    atomic_store(&source->slot[i].next, *start);
+    *total += end - *start;
+    return DN_OK;
+}
+
+static dn_status find_starts(dn_source *source) {
+    dn_kafka_client *client;
+    int64_t total = 0;
+    DN_TRY(dn_kafka_client_open(source->env.kafka, &client));
+    dn_status status = DN_OK;
+    for (int i = 0; i < source->n_slots && status == DN_OK; i++) {
+        status = find_start(source, client, i, &total);
+    }
+    dn_kafka_client_close(client);
     source->total = source->env.bounded && !source->env.fed ? total : -1;
-    return dn_kafka_consumer_start(source->consumer, source->start);
+    return status;
 }
 
 /* The broker refused an offset: it deletes faster than we read. */
 static dn_status skip_gap(dn_source *source, int i) {
-    int64_t first;
-    DN_TRY(meet_gap(source, i, atomic_load(&source->slot[i].next), &first));
+    dn_kafka_client *client;
+    int64_t first, end, wanted = atomic_load(&source->slot[i].next);
+    DN_TRY(dn_kafka_client_open(source->env.kafka, &client));
+    dn_status status =
+        dn_kafka_topic_range(client, source->conf->name, source->partition[i], &first, &end);
+    dn_kafka_client_close(client);
+    DN_TRY(status);
+    DN_TRY(meet_gap(source, i, wanted, first, end));
     atomic_store(&source->slot[i].next, first);
     return dn_kafka_consumer_seek(source->consumer, i, first);
 }
@@ -176,6 +192,7 @@ static dn_status topic_open(const void *conf, const dn_source_env *env, dn_sourc
     DN_TRY_GO(open_consumer(source), err_open);
     DN_TRY_GO(check_partitions(source), err_open);
     DN_TRY_GO(find_starts(source), err_open);
+    DN_TRY_GO(dn_kafka_consumer_start(source->consumer, source->start), err_open);
     *out = source;
     return DN_OK;
 err_open:
@@ -194,8 +211,10 @@ static void append(dn_source *source, int i, dn_chunk *chunk) {
                               memory_order_relaxed);
 }
 
-/* In a bounded run a partition ends at its first EOF event; if another pipeline feeds it, at the
- * first one behind the last record that this one wrote. */
+/* In a bounded run a partition ends at an EOF event. The first one may come too early: a writer's
+ * commit returns before the broker has marked all partitions, and until then the event stands
+ * before the transaction. So it must not be before the end that the partition had at the first
+ * event; if another pipeline feeds it, it must be behind the last record that this one wrote. */
 static bool at_end(dn_source *source, int i) {
     slot *s = &source->slot[i];
     int64_t last = -1;
@@ -205,7 +224,7 @@ static bool at_end(dn_source *source, int i) {
     if (source->env.fed && !source->env.fed(source->env.fed_ctx, source->partition[i], &last)) {
         return false;
     }
-    s->ended = s->eof >= 0 && s->eof > last;
+    s->ended = s->eof >= 0 && s->eof >= s->target && s->eof > last;
     if (s->ended) {
         dn_kafka_consumer_stop(source->consumer, i);
     }
@@ -223,6 +242,9 @@ static bool all_ended(dn_source *source) {
 static void note_eof(dn_source *source, int i, dn_chunk *chunk) {
     slot *s = &source->slot[i];
     s->eof = source->record.offset;
+    if (s->target < 0) {
+        s->target = dn_kafka_consumer_known_end(source->consumer, i);
+    }
     /* Over the markers behind the last record. */
     if (chunk->n_rows && s->eof > chunk->next) {
         chunk->next = s->eof;

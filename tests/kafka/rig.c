@@ -13,6 +13,17 @@
 static char broker_dir[256], address[128], folder[256];
 static pid_t owner; /* children of tests must not stop the broker */
 
+/* What tests hold until the program ends. */
+static void *keep(void *thing) {
+    static void *kept[4096];
+    static size_t n;
+    if (n == sizeof kept / sizeof *kept) {
+        fprintf(stderr, "rig: too many things to keep\n");
+        exit(1);
+    }
+    return kept[n++] = thing;
+}
+
 /* ---- broker */
 
 const char *rig_shell(const char *fmt, ...) {
@@ -76,7 +87,7 @@ const dn_map *rig_kafka(void) {
 }
 
 const dn_map *rig_kafka_with(const dn_map *base, ...) {
-    dn_map *map = dn_alloc(sizeof *map);
+    dn_map *map = keep(dn_alloc(sizeof *map));
     for (int i = 0; base && i < base->n; i++) {
         dn_map_put(map, base->key[i], base->value[i]);
     }
@@ -91,7 +102,7 @@ const dn_map *rig_kafka_with(const dn_map *base, ...) {
 
 const char *rig_topic(const char *word, int n_partitions) {
     static int n;
-    char *name = dn_format("%s-%d", word, ++n);
+    char *name = keep(dn_format("%s-%d", word, ++n));
     dn_topic_spec spec = {.name = name, .partitions = n_partitions, .retention = "forever"};
     dn_topic_report report;
     dn_kafka_client *client;

@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+#include <pthread.h>
+
 enum { PARTITIONS = 4, ROWS = 5000 };
 
 static dn_sink_env sink_env(const char *pipeline) {
@@ -306,6 +308,37 @@ CASE(fed_source_ends_behind_the_last_acknowledged) {
     EXPECT_INT(rig_source_count(&source, 400, seen), 400);
     EXPECT_INT(rig_not_once(seen, 400), 0);
     rig_source_close(&source);
+}
+
+/* Commits while a reader waits at the end that it can see. */
+static void *commit_later(void *arg) {
+    rig_sink *sink = arg;
+    dn_sleep_until_ns(dn_mono_ns() + 700000000);
+    EXPECT(sink->ops->commit(sink->sink, DN_ALL_PARTITIONS) == DN_OK);
+    return NULL;
+}
+
+CASE(bounded_source_waits_for_undecided_records) {
+    const char *topic = rig_topic("undecided", 1);
+    rig_sink one, two;
+    dn_sink_env env = sink_env("ingest13");
+    env.n_partitions = 1;
+    REQUIRE(rig_sink_open(&one, &dn_sink_kafka_topic, &env, "name", topic, NULL) == DN_OK);
+    EXPECT(rig_sink_rows(&one, 0, 0, 100) == DN_OK);
+    EXPECT(one.ops->commit(one.sink, DN_ALL_PARTITIONS) == DN_OK);
+    env.pipeline = "ingest14";
+    REQUIRE(rig_sink_open(&two, &dn_sink_kafka_topic, &env, "name", topic, "linger", "0ms", NULL) ==
+            DN_OK);
+    EXPECT(rig_sink_rows(&two, 0, 100, 300) == DN_OK);
+    dn_sleep_until_ns(dn_mono_ns() + 300000000);
+    pthread_t thread;
+    pthread_create(&thread, NULL, commit_later, &two);
+    uint8_t seen[300] = {0};
+    EXPECT_INT(read_all(topic, 1, 300, seen), 300);
+    EXPECT_INT(rig_not_once(seen, 300), 0);
+    pthread_join(thread, NULL);
+    rig_sink_close(&one);
+    rig_sink_close(&two);
 }
 
 CASE(oversize_record_is_told) {

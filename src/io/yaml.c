@@ -103,10 +103,27 @@ static dn_status read_map(yaml_reader *reader, dn_yaml *map) {
     }
 }
 
+/* The anchor or tag in front of the node that the current event begins, NULL for none. */
+static const yaml_char_t *decoration(const yaml_event_t *event) {
+    const yaml_char_t *anchor = NULL, *tag = NULL;
+    if (event->type == YAML_SCALAR_EVENT) {
+        anchor = event->data.scalar.anchor, tag = event->data.scalar.tag;
+    } else if (event->type == YAML_SEQUENCE_START_EVENT) {
+        anchor = event->data.sequence_start.anchor, tag = event->data.sequence_start.tag;
+    } else if (event->type == YAML_MAPPING_START_EVENT) {
+        anchor = event->data.mapping_start.anchor, tag = event->data.mapping_start.tag;
+    }
+    return anchor ? anchor : tag;
+}
+
 /* Reads the node that the current event begins. */
 static dn_status read_node(yaml_reader *reader, dn_yaml **out) {
     if (++reader->depth > MAX_DEPTH) {
         return fail_at(reader, reader->event.start_mark, "nested too deeply");
+    }
+    if (decoration(&reader->event)) {
+        return fail_at(reader, reader->event.start_mark,
+                       "anchors (&name) and tags (!name) are not allowed in a job file");
     }
     dn_status status = DN_OK;
     switch (reader->event.type) {
@@ -154,9 +171,15 @@ static dn_status read_document(yaml_reader *reader) {
 
 dn_status dn_yaml_open(const char *path, dn_yaml_document **out) {
     FILE *file = fopen(path, "rb");
-    if (!file) {
-        return DN_FAIL(NO_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    int first = file ? fgetc(file) : EOF;
+    if (!file || ferror(file)) {
+        dn_status status = DN_FAIL(NO_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+        if (file) {
+            fclose(file);
+        }
+        return status;
     }
+    ungetc(first, file);
     dn_yaml_document *document = dn_alloc(sizeof *document);
     dn_arena_init(&document->arena, ARENA_BLOCK);
     document->file = dn_arena_copy(&document->arena, dn_span_of(path)).ptr;

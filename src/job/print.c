@@ -2,27 +2,38 @@
 #include "base/memory.h"
 #include "job/job_parts.h"
 #include "job/registry.h"
+#include "sink/sinks.h"
+#include "source/sources.h"
 
 #include <stdlib.h>
 
 enum { VALUE_MAX = 2048 };
 
-/* Values that YAML would read as something else stand in quotes. */
+/* Whether YAML reads the text back as it is. */
+static bool is_plain(const char *value) {
+    size_t len = strlen(value);
+    bool plain = len > 0 && !strpbrk(value, ":#{}[],&*!|>'\"%@`\\") && !strchr("-? ", value[0]) &&
+                 value[len - 1] != ' ';
+    for (const char *c = value; *c; c++) {
+        plain = plain && (unsigned char)*c >= ' ' && *c != '\x7f';
+    }
+    return plain;
+}
+
 static void print_value(FILE *out, const char *value) {
-    bool plain =
-        value[0] && !strpbrk(value, ":#{}[],&*!|>'\"%@`") && value[0] != '-' && value[0] != ' ';
-    if (plain) {
+    if (is_plain(value)) {
         fputs(value, out);
         return;
     }
-    fputc('\'', out);
+    fputc('"', out);
     for (const char *c = value; *c; c++) {
-        if (*c == '\'') {
-            fputc('\'', out);
+        if ((unsigned char)*c < ' ' || *c == '\x7f') {
+            fprintf(out, "\\x%02x", (unsigned)*c);
+        } else {
+            fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
         }
-        fputc(*c, out);
     }
-    fputc('\'', out);
+    fputc('"', out);
 }
 
 static void print_list(FILE *out, const dn_list *list) {
@@ -37,7 +48,9 @@ static void print_list(FILE *out, const dn_list *list) {
 static void print_map(FILE *out, const dn_map *map, int indent) {
     for (int i = 0; i < map->n; i++) {
         bool secret = strstr(map->key[i], "password") || strstr(map->key[i], "secret");
-        fprintf(out, "\n%*s%s: ", indent + 2, "", map->key[i]);
+        fprintf(out, "\n%*s", indent + 2, "");
+        print_value(out, map->key[i]);
+        fputs(": ", out);
         print_value(out, secret ? "***" : map->value[i]);
     }
     if (!map->n) {
@@ -69,12 +82,22 @@ static void print_part(FILE *out, const char *lead, const char *name, const dn_p
     print_props(out, props, conf, indent);
 }
 
+/* Of whatever carries it here, the job file says topic. */
+static const dn_source_ops *written_source(const dn_pipeline_plan *plan) {
+    return dn_source_topic(plan->source, plan->source_conf) ? &dn_source_kafka_topic : plan->source;
+}
+
+static const dn_sink_ops *written_sink(const dn_pipeline_plan *plan, int i) {
+    return dn_sink_topic(plan->sink[i], plan->sink_conf[i]) ? &dn_sink_kafka_topic : plan->sink[i];
+}
+
 static void print_pipeline(FILE *out, dn_job *job, int i) {
     const dn_pipeline_plan *plan = &job->pipeline[i];
     fprintf(out, "  %s:\n", plan->name);
     print_props(out, dn_pipeline_props, dn_job_pipeline_conf(job, i), 4);
     fprintf(out, "    source:\n");
-    print_part(out, "      ", plan->source->name, plan->source->props, plan->source_conf, 8);
+    print_part(out, "      ", written_source(plan)->name, written_source(plan)->props,
+               plan->source_conf, 8);
     if (plan->n_stages) {
         fprintf(out, "    stages:\n");
     }
@@ -90,8 +113,8 @@ static void print_pipeline(FILE *out, dn_job *job, int i) {
     }
     fprintf(out, "    sinks:\n");
     for (int s = 0; s < plan->n_sinks; s++) {
-        print_part(out, "      - ", plan->sink[s]->name, plan->sink[s]->props, plan->sink_conf[s],
-                   10);
+        const dn_sink_ops *sink = written_sink(plan, s);
+        print_part(out, "      - ", sink->name, sink->props, plan->sink_conf[s], 10);
     }
     fprintf(out, "    dead_letters:\n");
     print_props(out, plan->letters->props, plan->letters_conf, 6);

@@ -32,6 +32,7 @@ static const struct option known[] = {
     {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
     {"backend", required_argument, NULL, OPT_BACKEND},
     {"reference", no_argument, NULL, OPT_REFERENCE},
+    {"text", required_argument, NULL, 't'},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
     {NULL, 0, NULL, 0},
@@ -62,6 +63,9 @@ static dn_status take(int letter, const char *value, dn_job_options *out) {
         return DN_OK;
     case 'X':
         add_setting(out, "kafka", ".", value);
+        return DN_OK;
+    case 't':
+        out->text = value;
         return DN_OK;
     case 'v':
         dn_log_setup(DN_LOG_DEBUG, 0, 1);
@@ -107,7 +111,7 @@ static dn_status take(int letter, const char *value, dn_job_options *out) {
 dn_status dn_job_options_parse(int argc, char **argv, dn_job_options *out) {
     *out = (dn_job_options){.run = {.progress = true, .trace = true}};
     optind = 1;
-    for (int letter; (letter = dn_cmd_getopt(argc, argv, ":s:b:X:vq", known)) != -1;) {
+    for (int letter; (letter = dn_cmd_getopt(argc, argv, ":s:b:X:t:vq", known)) != -1;) {
         DN_TRY(take(letter, optarg, out));
     }
     if (optind < argc) {

@@ -8,7 +8,8 @@
 typedef struct dn_job_options {
     dn_run_options run;
     dn_cmd_format format;
-    bool reference; /**< describe */
+    const char *text; /**< explain */
+    bool reference;   /**< describe */
 } dn_job_options;
 
 #define DN_JOB_OPTIONS_HELP                                                                        \

@@ -261,12 +261,16 @@ void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread) {
     plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * threads;
 }
 
+dn_status dn_job_bind_one(dn_job *job, int i) {
+    dn_bind bind = {.job = job->conf.job,
+                    .model_dir = model_dir(&job->pipeline[i]),
+                    .output = job->conf.output};
+    return dn_pipeline_bind(&job->pipeline[i], &bind);
+}
+
 dn_status dn_job_bind(dn_job *job) {
     for (int i = 0; i < job->n_pipelines; i++) {
-        dn_bind bind = {.job = job->conf.job,
-                        .model_dir = model_dir(&job->pipeline[i]),
-                        .output = job->conf.output};
-        DN_TRY(dn_pipeline_bind(&job->pipeline[i], &bind));
+        DN_TRY(dn_job_bind_one(job, i));
     }
     return DN_OK;
 }

@@ -65,6 +65,7 @@ const char *dn_sink_topic(const dn_sink_ops *ops, const void *conf);
 
 /** Binds all pipelines in order (models are loaded). */
 dn_status dn_job_bind(dn_job *job);
+dn_status dn_job_bind_one(dn_job *job, int i);
 
 /** Writes the job with all values resolved and secrets hidden, as YAML that dn_job_open reads.
  *  ownership  the caller: free() */

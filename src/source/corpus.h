@@ -44,7 +44,8 @@ typedef struct dn_generate_options {
     int64_t n_rows;
     uint64_t seed;
     double bad_share;  /**< of bad records, 0 to 1 */
-    const char *truth; /**< path of the side file with what is known of each record, or NULL */
+    const char *truth; /**< path of the side file with what is known of each record, as
+                        * JSON Lines {id, kind, of, lang, reason}, or NULL */
 } dn_generate_options;
 
 /** Writes JSON Lines. Bytes depend on rows, seed and bad_share only, on every machine.   errors

@@ -95,8 +95,16 @@ static dn_status output_close(output *out, dn_status status) {
 }
 
 static bool write_truth(FILE *file, int64_t n, const dn_tweet_truth *truth) {
-    return fprintf(file, "%" PRId64 ",%s,%" PRId64 ",%s,%s\n", n, dn_tweet_kind_names[truth->kind],
-                   truth->of, truth->language, truth->reason ? truth->reason : "") > 0;
+    char of[24] = "null", reason[32] = "null";
+    if (truth->of >= 0) {
+        snprintf(of, sizeof of, "%" PRId64, truth->of);
+    }
+    if (truth->reason) {
+        snprintf(reason, sizeof reason, "\"%s\"", truth->reason);
+    }
+    return fprintf(file,
+                   "{\"id\":%" PRId64 ",\"kind\":\"%s\",\"of\":%s,\"lang\":\"%s\",\"reason\":%s}\n",
+                   n, dn_tweet_kind_names[truth->kind], of, truth->language, reason) > 0;
 }
 
 static dn_status write_rows(const dn_generate_options *options, const output *rows,
@@ -104,9 +112,6 @@ static dn_status write_rows(const dn_generate_options *options, const output *ro
     dn_status status = DN_OK;
     dn_tweets *tweets = dn_tweets_new(options->seed, dn_bad_ppm(options->bad_share));
     char *line = dn_alloc(DN_TWEET_OVERSIZE);
-    if (truths && fputs("number,kind,of,language,reason\n", truths->file) < 0) {
-        status = write_failed(truths);
-    }
     for (int64_t n = 0; n < options->n_rows && status == DN_OK; n++) {
         dn_tweet_truth truth;
         size_t size = dn_tweet_line(tweets, n, line, &truth);

@@ -26,7 +26,8 @@ static int format_of(dn_span head) {
     while (i < head.len && strchr(" \t\r\n", head.ptr[i]) && head.ptr[i]) {
         i++;
     }
-    return i < head.len && head.ptr[i] == '{' ? JSONL : CSV;
+    bool nothing = i == head.len; /* no record in JSON Lines, but no header either */
+    return nothing || head.ptr[i] == '{' ? JSONL : CSV;
 }
 
 dn_status dn_reader_choose(const char *path, int format, const dn_reader_ops **ops) {

@@ -93,13 +93,15 @@ CASE(generator_truth_is_what_a_reader_finds) {
 CASE(generator_writes_rows_and_truth) {
     char rows[256], truth[256], first[512];
     snprintf(rows, sizeof rows, "%s", temp_path("rows.jsonl"));
-    snprintf(truth, sizeof truth, "%s", temp_path("truth.csv"));
+    snprintf(truth, sizeof truth, "%s", temp_path("truth.jsonl"));
     dn_generate_options options = {.n_rows = 100, .seed = 1, .truth = truth};
     REQUIRE(dn_generate(rows, &options) == DN_OK);
     FILE *file = fopen(truth, "r");
     REQUIRE(file);
-    EXPECT(fgets(first, sizeof first, file) && !strcmp(first, "number,kind,of,language,reason\n"));
-    int lines = 0;
+    EXPECT(fgets(first, sizeof first, file) != NULL);
+    EXPECT_TEXT(first,
+                "{\"id\":0,\"kind\":\"original\",\"of\":null,\"lang\":\"ru\",\"reason\":null}\n");
+    int lines = 1;
     while (fgets(first, sizeof first, file)) {
         lines++;
     }

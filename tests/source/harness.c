@@ -37,6 +37,7 @@ static void keep(outcome *run, const dn_chunk *chunk) {
     const dn_schema *schema = chunk->schema;
     int user = dn_schema_find(schema, "user"), text = dn_schema_find(schema, "text");
     int language = dn_schema_find(schema, "language");
+    int source_id = dn_schema_find(schema, "source_id");
     run->rows = dn_grow(run->rows, run->n + chunk->n_rows, sizeof *run->rows);
     for (uint32_t i = 0; i < chunk->n_rows; i++) {
         dn_span value = dn_chunk_bytes(chunk, text)[i];
@@ -49,6 +50,9 @@ static void keep(outcome *run, const dn_chunk *chunk) {
                    .text = text_of(value),
                    .text_size = value.len,
                    .language = text_of(dn_chunk_bytes(chunk, language)[i])};
+    }
+    for (uint32_t i = 0; source_id >= 0 && i < chunk->n_rows; i++) {
+        run->rows[run->n + i].source_id = text_of(dn_chunk_bytes(chunk, source_id)[i]);
     }
     for (uint32_t i = 0; i < chunk->n_letters; i++) {
         const dn_letter *letter = &chunk->letters[i];
@@ -127,6 +131,7 @@ void run_free(outcome *run) {
         free(g->user);
         free(g->text);
         free(g->language);
+        free(g->source_id);
         free(g->reason);
         free(g->detail);
         free(g->raw);

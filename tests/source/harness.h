@@ -7,7 +7,7 @@
 typedef struct got {
     int64_t offset, event_ms, sent_ns;
     int32_t partition;
-    char *user, *text, *language, *reason, *detail, *raw; /**< NULL: null */
+    char *user, *text, *language, *source_id, *reason, *detail, *raw; /**< NULL: null */
     size_t text_size;
 } got;
 

@@ -187,6 +187,50 @@ static char *make_lines(int n, size_t *size) {
     return bytes;
 }
 
+CASE(replay_keeps_the_id_of_the_corpus_when_asked) {
+    static const char *const texts[] = {"tweet_id,text\n\"9,1\",one\n",
+                                        "{\"tweet_id\":91,\"text\":\"one\"}\n"};
+    static const char *const ids[] = {"9,1", "91"};
+    for (int i = 0; i < 2; i++) {
+        char path[PATHS];
+        path_prop(path, temp_file("ids", texts[i], strlen(texts[i])));
+        plan todo = {.ops = &dn_source_corpus, .props = {path, "fields.id=tweet_id", "name=shown"}};
+        outcome run = run_source(&todo);
+        EXPECT_INT(run.status, DN_OK);
+        REQUIRE(run.n == 1);
+        EXPECT_TEXT(run.rows[0].source_id, ids[i]);
+        EXPECT_INT(run.rows[0].offset, 0);
+        EXPECT_TEXT(run.topic, "shown");
+        run_free(&run);
+    }
+}
+
+CASE(replay_of_nothing_is_nothing) {
+    outcome run = read_text("nothing.jsonl", "\n\n");
+    EXPECT_INT(run.status, DN_OK);
+    EXPECT_INT(run.n, 0);
+    run_free(&run);
+    run = read_text("header.csv", "user,text\n");
+    EXPECT_INT(run.status, DN_OK);
+    EXPECT_INT(run.n, 0);
+    run_free(&run);
+}
+
+CASE(replay_packs_only_whole_corpora) {
+    static const char cut[] = "user,text\na,one\nb,\"two";
+    char out[PATHS];
+    dn_corpus_options options = {0};
+    dn_corpus_report report;
+    snprintf(out, sizeof out, "%s", temp_path("cut.h5"));
+    const char *path = temp_file("cut.csv", cut, sizeof cut - 1);
+    EXPECT(dn_corpus_pack(path, out, &options, &report) == DN_FATAL);
+    EXPECT_INT(dn_failure_last()->error, DN_E_DATA);
+    EXPECT_INT(report.n_records, 1);
+    EXPECT(fopen(out, "rb") == NULL);
+    EXPECT(dn_corpus_describe(path, &options, &report) == DN_FATAL);
+    EXPECT_INT(report.n_records, 1);
+}
+
 CASE(replay_truncated_archives) {
     static const char *const codecs[] = {"gzip", "zstd", "xz"};
     size_t size, packed_size;

@@ -23,6 +23,16 @@ void dn_hist_add(dn_hist *hist, uint64_t value, uint64_t times) {
     hist->count[bucket_of(value)] += times;
 }
 
+void dn_hist_add_shared(dn_hist *hist, uint64_t value) {
+    __atomic_fetch_add(&hist->count[bucket_of(value)], 1, __ATOMIC_RELAXED);
+}
+
+void dn_hist_read_shared(const dn_hist *hist, dn_hist *out) {
+    for (uint32_t i = 0; i < DN_HIST_BUCKETS; i++) {
+        out->count[i] = __atomic_load_n(&hist->count[i], __ATOMIC_RELAXED);
+    }
+}
+
 void dn_hist_merge(dn_hist *into, const dn_hist *from) {
     for (uint32_t i = 0; i < DN_HIST_BUCKETS; i++) {
         into->count[i] += from->count[i];

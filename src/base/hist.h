@@ -16,6 +16,11 @@ typedef struct dn_hist {
 
 /** thread  one writer at a time     cost  O(1), no branch on the value's size */
 void dn_hist_add(dn_hist *hist, uint64_t value, uint64_t times);
+
+/** The same where several threads add, and one reads meanwhile with dn_hist_read_shared. */
+void dn_hist_add_shared(dn_hist *hist, uint64_t value);
+void dn_hist_read_shared(const dn_hist *hist, dn_hist *out);
+
 void dn_hist_merge(dn_hist *into, const dn_hist *from);
 uint64_t dn_hist_total(const dn_hist *hist);
 

@@ -100,6 +100,8 @@ int64_t dn_pipeline_first_offset(const dn_pipeline *pipeline, int partition);
 
 /** Sink `i`, for its last acknowledged offsets. */
 const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i);
+/** Records of a partition that wait to be read, -1 unknown. thread: any */
+int64_t dn_pipeline_lag(const dn_pipeline *pipeline, int partition);
 int dn_pipeline_partitions(const dn_pipeline *pipeline);
 
 /** A stage, the model or a sink in numbers, summed over its threads. */
@@ -107,6 +109,7 @@ typedef struct dn_part_stats {
     const char *name;
     int threads;
     int64_t busy_ns, chunks, rows;
+    double p95_ns; /**< busy time per chunk; of this rank alone */
 } dn_part_stats;
 
 enum { DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SINKS + 4, DN_MAX_RINGS = DN_MAX_STAGES + 3 };

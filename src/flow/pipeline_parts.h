@@ -13,6 +13,7 @@ enum { DN_MAX_STATIONS = DN_MAX_STAGES + 2, DN_MAX_STATION_THREADS = 256 };
 /** Counters of a part: added to once per chunk, read by anybody. */
 typedef struct dn_part_meter {
     _Atomic int64_t busy_ns, chunks, rows;
+    dn_hist chunk_ns; /**< busy time per chunk, shared */
 } dn_part_meter;
 
 typedef struct dn_station dn_station;
@@ -81,6 +82,7 @@ static inline void dn_meter_add(dn_part_meter *meter, int64_t busy_ns, int64_t r
     atomic_fetch_add_explicit(&meter->busy_ns, busy_ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&meter->chunks, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&meter->rows, rows, memory_order_relaxed);
+    dn_hist_add_shared(&meter->chunk_ns, busy_ns > 0 ? (uint64_t)busy_ns : 0);
 }
 
 /** Keeps the calling thread's failure as the pipeline's, if it is the first, and stops all threads.

@@ -9,6 +9,11 @@ int64_t dn_pipeline_first_offset(const dn_pipeline *pipeline, int partition) {
     return pipeline->start[partition];
 }
 
+int64_t dn_pipeline_lag(const dn_pipeline *pipeline, int partition) {
+    const dn_source_ops *ops = pipeline->plan->source;
+    return ops->lag ? ops->lag(pipeline->source, partition) : -1;
+}
+
 int dn_pipeline_partitions(const dn_pipeline *pipeline) {
     return pipeline->n_partitions;
 }
@@ -19,12 +24,15 @@ const dn_pipeline_latency *dn_pipeline_latencies(const dn_pipeline *pipeline) {
 
 static void add_part(dn_pipeline_stats *stats, const char *name, int threads,
                      dn_part_meter *meter) {
+    dn_hist chunk_ns;
+    dn_hist_read_shared(&meter->chunk_ns, &chunk_ns);
     stats->part[stats->n_parts++] = (dn_part_stats){
         .name = name,
         .threads = threads,
         .busy_ns = atomic_load_explicit(&meter->busy_ns, memory_order_relaxed),
         .chunks = atomic_load_explicit(&meter->chunks, memory_order_relaxed),
         .rows = atomic_load_explicit(&meter->rows, memory_order_relaxed),
+        .p95_ns = dn_hist_quantile(&chunk_ns, 0.95),
     };
 }
 

@@ -62,6 +62,9 @@ struct dn_source_ops {
      * thread */
     void (*committed)(dn_source *source, int32_t partition, int64_t next);
     void (*stats)(const dn_source *source, dn_source_stats *stats);
+    /** Records of a partition that are there and not read yet, -1 unknown. NULL: unknown. thread:
+     * any */
+    int64_t (*lag)(const dn_source *source, int32_t partition);
     void (*close)(dn_source *source);
     void (*unbind)(void *conf);
 };

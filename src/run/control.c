@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/progress.h"
+#include "run/status.h"
 #include "run/telemetry.h"
 
 #include <signal.h>
@@ -134,6 +135,7 @@ void dn_control_loop(dn_control *control) {
         }
         check_failures(control);
         dn_telemetry_tick(control->telemetry, control->pipeline);
+        dn_status_writer_tick(control->status, control);
         dn_progress_tick(&progress, control);
     }
     dn_progress_end(&progress, control);

@@ -30,8 +30,9 @@ typedef struct dn_control {
     int rank, size;
     bool progress;
     dn_telemetry *telemetry;
-    bool drained;  /**< out: a signal asked for an early end */
-    int killed_by; /**< out: signal that ended it at once, 0 */
+    struct dn_status_writer *status; /**< NULL: not written */
+    bool drained;                    /**< out: a signal asked for an early end */
+    int killed_by;                   /**< out: signal that ended it at once, 0 */
 } dn_control;
 
 /** Returns when all pipelines have ended.       thread  main      blocks  until then */

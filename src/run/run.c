@@ -9,6 +9,7 @@
 #include "run/output.h"
 #include "run/place.h"
 #include "run/provenance.h"
+#include "run/status.h"
 #include "run/telemetry.h"
 #include "run/wiring.h"
 #include "sink/index.h"
@@ -163,6 +164,8 @@ static void prepare_control(run_state *run) {
     run->control.progress = run->options->progress;
     run->control.telemetry = run->telemetry;
     run->control.wiring = &run->wiring;
+    run->control.status =
+        dn_status_writer_new(run->job->conf.output, run->run_id, run->comm->rank, run->comm->size);
     for (int i = 0; i < run->control.n; i++) {
         run->control.name[i] = run->job->pipeline[i].name;
     }
@@ -333,6 +336,7 @@ static void close_run(run_state *run) {
         dn_pipeline_close(run->control.pipeline[i]);
     }
     dn_wiring_free(&run->wiring);
+    dn_status_writer_free(run->control.status);
     dn_telemetry_free(run->telemetry);
     dn_job_close(run->job);
     dn_placement_free(&run->placement);

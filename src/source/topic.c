@@ -347,6 +347,17 @@ static void topic_stats(const dn_source *source, dn_source_stats *stats) {
     }
 }
 
+static int64_t topic_lag(const dn_source *source, int32_t partition) {
+    for (int i = 0; i < source->n_slots; i++) {
+        if (source->partition[i] == partition) {
+            int64_t end = dn_kafka_consumer_known_end(source->consumer, i);
+            int64_t next = atomic_load_explicit(&source->slot[i].next, memory_order_relaxed);
+            return end < 0 ? -1 : end > next ? end - next : 0;
+        }
+    }
+    return -1;
+}
+
 const dn_source_ops dn_source_kafka_topic = {
     .name = "topic",
     .summary = "A topic of a Kafka broker; each rank reads its own partitions.",
@@ -358,5 +369,6 @@ const dn_source_ops dn_source_kafka_topic = {
     .open = topic_open,
     .poll = topic_poll,
     .stats = topic_stats,
+    .lag = topic_lag,
     .close = topic_close,
 };

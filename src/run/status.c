@@ -1,0 +1,171 @@
+#include "run/status.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "io/json_write.h"
+#include "run/output.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const int64_t EVERY_NS = 1000000000;
+
+struct dn_status_writer {
+    char *path, *beside, *run_id;
+    int rank, size;
+    int64_t start_mono_ns, written_mono_ns;
+    dn_pipeline_stats
+        last[DN_MAX_PIPELINES]; /* as written the time before: rates are differences */
+    dn_out out;
+};
+
+dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, int rank, int size) {
+    char *folder = dn_format("%s/status", output);
+    dn_status_writer *writer = NULL;
+    if (dn_make_folders(folder) == DN_OK) {
+        writer = dn_alloc(sizeof *writer);
+        writer->path = dn_format("%s/r%04d.json", folder, rank);
+        writer->beside = dn_format("%s/.r%04d.json", folder, rank);
+        writer->run_id = dn_strdup(run_id);
+        writer->rank = rank;
+        writer->size = size;
+        writer->start_mono_ns = writer->written_mono_ns = dn_mono_ns();
+    }
+    free(folder);
+    return writer;
+}
+
+static void key_i64(dn_out *out, const char *key, int64_t value) {
+    dn_out_key(out, key);
+    dn_out_i64(out, value);
+}
+
+static void key_f64(dn_out *out, const char *key, double value) {
+    dn_out_key(out, key);
+    dn_out_f64(out, value);
+}
+
+static void key_text(dn_out *out, const char *key, const char *value) {
+    dn_out_key(out, key);
+    dn_out_string(out, dn_span_of(value));
+}
+
+static void write_parts(dn_out *out, const dn_pipeline_stats *now, const dn_pipeline_stats *last,
+                        double seconds) {
+    dn_out_key(out, "parts");
+    dn_out_open(out, '[');
+    for (int i = 0; i < now->n_parts; i++) {
+        const dn_part_stats *part = &now->part[i];
+        double busy_s = (double)(part->busy_ns - last->part[i].busy_ns) / 1e9;
+        dn_out_open(out, '{');
+        key_text(out, "name", part->name);
+        key_i64(out, "threads", part->threads);
+        key_f64(out, "busy", busy_s / (seconds * part->threads));
+        key_f64(out, "p95_s", part->p95_ns / 1e9);
+        dn_out_close(out, '}');
+    }
+    dn_out_close(out, ']');
+}
+
+static void write_queues(dn_out *out, const dn_pipeline_stats *now) {
+    dn_out_key(out, "queues");
+    dn_out_open(out, '[');
+    for (int i = 0; i < now->n_rings; i++) {
+        dn_out_open(out, '{');
+        key_text(out, "name", now->ring[i].name);
+        key_i64(out, "depth", (int64_t)now->ring[i].stats.depth);
+        key_i64(out, "capacity", (int64_t)now->ring[i].stats.capacity);
+        dn_out_close(out, '}');
+    }
+    dn_out_close(out, ']');
+}
+
+static void write_lags(dn_out *out, const dn_pipeline *pipeline, int rank, int size) {
+    dn_out_key(out, "lags");
+    dn_out_open(out, '[');
+    for (int p = rank; p < dn_pipeline_partitions(pipeline); p += size) {
+        dn_out_open(out, '{');
+        key_i64(out, "partition", p);
+        key_i64(out, "lag", dn_pipeline_lag(pipeline, p));
+        dn_out_close(out, '}');
+    }
+    dn_out_close(out, ']');
+}
+
+static void write_pipeline(dn_status_writer *writer, const dn_control *control, int i,
+                           double seconds) {
+    dn_out *out = &writer->out;
+    dn_pipeline_stats now;
+    dn_pipeline_read(control->pipeline[i], &now);
+    dn_out_open(out, '{');
+    key_text(out, "name", control->name[i]);
+    key_i64(out, "records_in", now.records_in);
+    key_i64(out, "rows_out", now.fate[DN_KEPT]);
+    key_i64(out, "dead_letters", now.fate[DN_DEAD]);
+    key_i64(out, "total", now.source.total_records);
+    key_f64(out, "records_per_s", (double)(now.records_in - writer->last[i].records_in) / seconds);
+    key_f64(out, "tokens_per_s", (double)(now.tokens - writer->last[i].tokens) / seconds);
+    write_parts(out, &now, &writer->last[i], seconds);
+    write_queues(out, &now);
+    write_lags(out, control->pipeline[i], writer->rank, writer->size);
+    dn_out_close(out, '}');
+    writer->last[i] = now;
+}
+
+static void write_status(dn_status_writer *writer, const dn_control *control, int64_t now_ns) {
+    dn_out *out = &writer->out;
+    double seconds = (double)(now_ns - writer->written_mono_ns) / 1e9;
+    dn_out_reset(out);
+    dn_out_open(out, '{');
+    key_text(out, "schema", "dunlin.status/1");
+    key_text(out, "run", writer->run_id);
+    key_i64(out, "rank", writer->rank);
+    key_i64(out, "size", writer->size);
+    key_i64(out, "pid", getpid());
+    key_i64(out, "wall_ns", dn_wall_ns());
+    key_f64(out, "elapsed_s", (double)(now_ns - writer->start_mono_ns) / 1e9);
+    dn_out_key(out, "pipelines");
+    dn_out_open(out, '[');
+    for (int i = 0; i < control->n; i++) {
+        write_pipeline(writer, control, i, seconds);
+    }
+    dn_out_close(out, ']');
+    dn_out_close(out, '}');
+    dn_out_newline(out);
+}
+
+/* Beside its place, then renamed there: a reader never sees half of it. */
+static void replace_file(const dn_status_writer *writer) {
+    FILE *file = fopen(writer->beside, "w");
+    if (!file) {
+        return;
+    }
+    bool written = fwrite(writer->out.ptr, 1, writer->out.len, file) == writer->out.len;
+    if (fclose(file) == 0 && written) {
+        rename(writer->beside, writer->path);
+    } else {
+        unlink(writer->beside);
+    }
+}
+
+void dn_status_writer_tick(dn_status_writer *writer, const dn_control *control) {
+    int64_t now_ns = dn_mono_ns();
+    if (!writer || now_ns - writer->written_mono_ns < EVERY_NS) {
+        return;
+    }
+    write_status(writer, control, now_ns);
+    replace_file(writer);
+    writer->written_mono_ns = now_ns;
+}
+
+void dn_status_writer_free(dn_status_writer *writer) {
+    if (writer) {
+        unlink(writer->path);
+        dn_out_free(&writer->out);
+        free(writer->path);
+        free(writer->beside);
+        free(writer->run_id);
+        free(writer);
+    }
+}

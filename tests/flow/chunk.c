@@ -29,7 +29,7 @@ CASE(schema_refuses_a_column_of_two_types) {
 }
 
 CASE(schema_is_bounded) {
-    static char names[DN_MAX_FIELDS + 1][8];
+    static char names[DN_MAX_FIELDS + 1][16];
     dn_schema schema = {0};
     int index;
     for (int i = 0; i <= DN_MAX_FIELDS; i++) {

@@ -66,7 +66,7 @@ static void each(const dn_json_at *at, const char *key, item_printer *print) {
 }
 
 static void print_part(const dn_json_at *part) {
-    printf("    %-14s %3lld thread%s  busy %5.1f %%  p95 %9.3f ms a chunk\n", word(part, "name"),
+    printf("    %-14s %3lld thread%s  busy %5.1f %%  p95 %9.3f ms a call\n", word(part, "name"),
            (long long)whole(part, "threads"), whole(part, "threads") == 1 ? " " : "s",
            100 * real(part, "busy"), 1e3 * real(part, "p95_s"));
 }

@@ -201,8 +201,7 @@ static dn_status add_model_station(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
     dn_station *station = add_station(pipeline, "model", dn_model_body, plan->model_threads, false);
     for (int c = 0; c < station->n_crew; c++) {
-        dn_scorer_env env = {
-            .thread = c, .listener = pipeline->env.batch, .listener_ctx = pipeline->env.batch_ctx};
+        dn_scorer_env env = {.thread = c, .listener = dn_model_note, .listener_ctx = pipeline};
         DN_TRY(plan->scorer->open(plan->scorer_conf, &env, &station->crew[c].scorer));
     }
     return DN_OK;

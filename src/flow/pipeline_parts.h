@@ -95,6 +95,10 @@ void *dn_text_body(void *crew);
 void *dn_model_body(void *crew);
 void *dn_sink_body(void *crew);
 
+/** A dn_batch_listener: counts the model's work, and passes the event on to the pipeline's own
+ * listener. */
+void dn_model_note(void *pipeline, const dn_batch_event *event);
+
 /** A crew thread's last act: the station's last thread closes the next station's ring. */
 void dn_crew_leave(dn_crew *crew);
 

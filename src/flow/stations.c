@@ -125,6 +125,14 @@ static dn_close_reason end_reason(const dn_pipeline *pipeline) {
     return atomic_load(&pipeline->drain) ? DN_CLOSE_DRAIN : DN_CLOSE_END;
 }
 
+void dn_model_note(void *arg, const dn_batch_event *event) {
+    dn_pipeline *pipeline = arg;
+    dn_meter_add(&pipeline->model_meter, event->model_ns, event->rows + event->reused);
+    if (pipeline->env.batch) {
+        pipeline->env.batch(pipeline->env.batch_ctx, event);
+    }
+}
+
 /* Waits for a chunk no longer than the open batch may; then one put or flush. OK with *end set when
  * all is done. */
 static dn_status model_step(dn_crew *crew, bool *end) {
@@ -135,17 +143,10 @@ static dn_status model_step(dn_crew *crew, bool *end) {
     void *item = NULL;
     dn_status popped =
         dn_ring_pop(crew->station->in, deadline != INT64_MAX && wait_ns < 0 ? 0 : wait_ns, &item);
-    int64_t begin = dn_mono_ns();
-    uint32_t rows = 0;
-    dn_status status;
-    if (popped == DN_OK) {
-        rows = ((dn_chunk *)item)->n_sel;
-        status = ops->put(crew->scorer, item);
-    } else {
-        *end = popped == DN_ABORT;
-        status = ops->flush(crew->scorer, *end ? end_reason(pipeline) : DN_CLOSE_DEADLINE);
-    }
-    dn_meter_add(&pipeline->model_meter, dn_mono_ns() - begin, rows);
+    *end = popped == DN_ABORT;
+    dn_status status =
+        popped == DN_OK ? ops->put(crew->scorer, item)
+                        : ops->flush(crew->scorer, *end ? end_reason(pipeline) : DN_CLOSE_DEADLINE);
     hand_finished(crew);
     return status;
 }

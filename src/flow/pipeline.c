@@ -150,7 +150,7 @@ static dn_station *add_station(dn_pipeline *pipeline, const char *name, void *(*
                                int n_crew, bool ordered) {
     dn_station *station = &pipeline->station[pipeline->n_stations++];
     station->pipeline = pipeline;
-    strncpy(station->name, name, sizeof station->name - 1);
+    station->name = name;
     station->in = dn_ring_new(RING_CHUNKS);
     station->body = body;
     station->n_crew = n_crew;

@@ -31,7 +31,7 @@ typedef struct dn_crew {
 /** A ring and the threads that empty it into the next station's ring. */
 struct dn_station {
     dn_pipeline *pipeline;
-    char name[16];
+    const char *name; /**< a literal: reports keep it beyond the pipeline */
     dn_ring *in;
     dn_station *next; /**< NULL: the last, the sinks */
     int first_stage, n_stages;

@@ -66,6 +66,27 @@ done:
     return status;
 }
 
+/* Ids beyond the model's embedding would read what is not there. */
+static dn_status check_vocabulary(const dn_wordpiece *tokeniser, const char *model_dir) {
+    char *path = dn_format("%s/config.json", model_dir);
+    dn_json *doc = NULL;
+    dn_json_at root, at;
+    int64_t n_rows;
+    dn_status status = DN_OK;
+    if (access(path, F_OK) == 0) {
+        DN_TRY_GO(dn_json_load(path, MAX_CONFIG_BYTES, DN_E_MODEL, &doc), done);
+        root = dn_json_root(doc);
+        if (dn_json_find(&root, "vocab_size", &at)) {
+            DN_TRY_GO(dn_json_int(&at, 1, INT32_MAX, &n_rows), done);
+            status = dn_wordpiece_check(tokeniser, model_dir, n_rows);
+        }
+    }
+done:
+    dn_json_free(doc);
+    free(path);
+    return status;
+}
+
 static dn_status add_columns(tokenise_conf *c, dn_schema *schema) {
     dn_field ids = {.name = "ids",
                     .type = DN_IDS,
@@ -100,7 +121,8 @@ static dn_status tokenise_bind(void *conf, const dn_bind *bind) {
     }
     DN_TRY(dn_schema_need(bind->schema, "tokenise", c->from, DN_BYTES, &c->text));
     DN_TRY(add_columns(c, bind->schema));
-    return dn_wordpiece_open(dir, &c->tokeniser);
+    DN_TRY(dn_wordpiece_open(dir, &c->tokeniser));
+    return bind->model_dir ? check_vocabulary(c->tokeniser, bind->model_dir) : DN_OK;
 }
 
 static dn_status tokenise_open(const void *conf, void **worker) {

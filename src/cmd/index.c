@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static const char help[] =
     "Usage: dunlin index OUTPUT\n\n"
@@ -23,6 +24,9 @@ static dn_status run(int argc, char **argv) {
     }
     if (argc - optind != 1) {
         return dn_cmd_usage("index", "written as: index OUTPUT");
+    }
+    if (access(argv[optind], F_OK) != 0) {
+        return DN_FAIL(NO_INPUT, "%s: there is no such output folder", argv[optind]);
     }
     DN_TRY(dn_index_build(argv[optind]));
     printf("%s/index.h5\n", argv[optind]);

@@ -230,7 +230,11 @@ static dn_status corpus_identity(const void *conf, uint64_t *identity) {
 
 static dn_status generator_identity(const void *conf, uint64_t *identity) {
     const dn_replay_conf *c = conf;
-    *identity = (uint64_t)c->seed * 1000003 + (uint64_t)c->n_partitions * 16 + (uint64_t)c->key;
+    const struct {
+        int64_t seed, n_partitions, key;
+        double bad_share;
+    } all = {c->seed, c->n_partitions, c->key, c->bad_share};
+    *identity = dn_hash64((dn_span){(const char *)&all, sizeof all}, 0);
     return DN_OK;
 }
 

@@ -12,7 +12,7 @@ const char *dn_kafka_version(void) {
 dn_status dn_kafka_check(const dn_map *kafka) {
     kafka_handle handle = {0};
     rd_kafka_conf_t *conf;
-    DN_TRY(kafka_conf_make(&(kafka_plan){.role = KAFKA_ADMIN, .kafka = kafka}, &handle, &conf));
+    DN_TRY(dn_kafka_conf_make(&(kafka_plan){.role = KAFKA_ADMIN, .kafka = kafka}, &handle, &conf));
     rd_kafka_conf_destroy(conf);
     free(handle.brokers);
     return DN_OK;
@@ -24,7 +24,7 @@ dn_status dn_kafka_client_open(const dn_map *kafka, dn_kafka_client **client) {
     const kafka_setting settings[] = {{"isolation.level", "read_uncommitted"}, {NULL, NULL}};
     kafka_plan plan = {
         .role = KAFKA_ADMIN, .kafka = kafka, .client_id = "dunlin-admin", .settings = settings};
-    DN_TRY(kafka_open(&plan, &handle));
+    DN_TRY(dn_kafka_open(&plan, &handle));
     *client = dn_alloc(sizeof **client);
     (*client)->handle = handle;
     return DN_OK;
@@ -32,13 +32,14 @@ dn_status dn_kafka_client_open(const dn_map *kafka, dn_kafka_client **client) {
 
 void dn_kafka_client_close(dn_kafka_client *client) {
     if (client) {
-        kafka_close(client->handle);
+        dn_kafka_close(client->handle);
         free(client);
     }
 }
 
 dn_status dn_kafka_topic_partitions(dn_kafka_client *client, const char *topic, int *n_partitions) {
-    return kafka_count_partitions(client->handle, topic, client->handle->deadline_ns, n_partitions);
+    return dn_kafka_count_partitions(client->handle, topic, client->handle->deadline_ns,
+                                     n_partitions);
 }
 
 dn_status dn_kafka_topic_range(dn_kafka_client *client, const char *topic, int partition,

@@ -34,10 +34,10 @@ static kafka_verdict send_offsets(dn_kafka_txn *txn, const int64_t *cursor, int6
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata_new(txn->group);
     kafka_verdict what;
     do {
-        what = kafka_judge(rd_kafka_send_offsets_to_transaction(txn->handle->rk, list, group,
-                                                                kafka_ms(KAFKA_CALL_NS)),
-                           err);
-        kafka_serve(txn->handle);
+        what = dn_kafka_judge(rd_kafka_send_offsets_to_transaction(txn->handle->rk, list, group,
+                                                                   kafka_ms(KAFKA_CALL_NS)),
+                              err);
+        dn_kafka_serve(txn->handle);
     } while (what == AGAIN && dn_mono_ns() < end_ns);
     rd_kafka_consumer_group_metadata_destroy(group);
     rd_kafka_topic_partition_list_destroy(list);
@@ -47,9 +47,9 @@ static kafka_verdict send_offsets(dn_kafka_txn *txn, const int64_t *cursor, int6
 static kafka_verdict end_transaction(dn_kafka_txn *txn, int64_t end_ns, rd_kafka_resp_err_t *err) {
     kafka_verdict what;
     do {
-        what =
-            kafka_judge(rd_kafka_commit_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)), err);
-        kafka_serve(txn->handle);
+        what = dn_kafka_judge(rd_kafka_commit_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)),
+                              err);
+        dn_kafka_serve(txn->handle);
     } while (what == AGAIN && dn_mono_ns() < end_ns);
     /* No answer: it may have been committed. */
     return what == AGAIN ? RENEW : what;
@@ -57,7 +57,7 @@ static kafka_verdict end_transaction(dn_kafka_txn *txn, int64_t end_ns, rd_kafka
 
 static kafka_verdict try_commit(dn_kafka_txn *txn, const int64_t *cursor, int64_t end_ns,
                                 rd_kafka_resp_err_t *err) {
-    if (!kafka_txn_begin(txn)) {
+    if (!dn_kafka_txn_begin(txn)) {
         *err = RD_KAFKA_RESP_ERR__STATE;
         return rd_kafka_fatal_error(txn->handle->rk, NULL, 0) ? RENEW : REDO;
     }
@@ -69,9 +69,9 @@ static kafka_verdict abort_transaction(dn_kafka_txn *txn, rd_kafka_resp_err_t *e
     int64_t end = dn_mono_ns() + txn->timeout_ns;
     kafka_verdict what;
     do {
-        what =
-            kafka_judge(rd_kafka_abort_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)), err);
-        kafka_serve(txn->handle);
+        what = dn_kafka_judge(rd_kafka_abort_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)),
+                              err);
+        dn_kafka_serve(txn->handle);
     } while (what == AGAIN && dn_mono_ns() < end);
     txn->begun_ns = 0;
     txn->broken = what != DONE;
@@ -101,7 +101,7 @@ static dn_status check_fencing(dn_kafka_txn *txn, rd_kafka_resp_err_t err) {
 static dn_status learn_outcome(dn_kafka_txn *txn, const int64_t *cursor, bool *committed) {
     int64_t *now = dn_alloc_array((size_t)txn->n_cursors, sizeof *now);
     int size;
-    dn_status status = kafka_txn_read_cursors(txn, now, &size);
+    dn_status status = dn_kafka_txn_read_cursors(txn, now, &size);
     *committed = true;
     for (int p = 0; p < txn->n_cursors && status == DN_OK; p++) {
         if (cursor[p] >= 0 && now[p] != cursor[p]) {
@@ -119,12 +119,12 @@ static dn_status learn_outcome(dn_kafka_txn *txn, const int64_t *cursor, bool *c
 
 static dn_status renew(dn_kafka_txn *txn, rd_kafka_resp_err_t err) {
     DN_TRY(check_fencing(txn, err));
-    if (!kafka_txn_stop(txn)) {
+    if (!dn_kafka_txn_stop(txn)) {
         return DN_FAIL(BROKER,
                        "a producer of %s does not end after an error (%s); start the job again",
                        txn->id, rd_kafka_err2name(err));
     }
-    return kafka_txn_start(txn);
+    return dn_kafka_txn_start(txn);
 }
 
 /* Errors that the same records would meet again. */
@@ -150,7 +150,7 @@ static void settle(dn_kafka_txn *txn, const int64_t *cursor) {
     }
     txn->begun_ns = 0;
     txn->refused = RD_KAFKA_RESP_ERR_NO_ERROR;
-    kafka_txn_forget(txn);
+    dn_kafka_txn_forget(txn);
 }
 
 /* Takes a new producer when an answer on a transactional request was lost on the way to this
@@ -190,6 +190,6 @@ dn_status dn_kafka_txn_commit(dn_kafka_txn *txn, const int64_t *cursor) {
             }
         }
         dn_sleep_until_ns(dn_mono_ns() + pause_ns);
-        kafka_txn_produce_again(txn);
+        dn_kafka_txn_produce_again(txn);
     }
 }

@@ -172,7 +172,7 @@ static dn_status own_times(const dn_map *kafka, kafka_handle *handle) {
     return dn_parse_duration(outage ? outage : "2min", &handle->outage_ns);
 }
 
-dn_status kafka_conf_make(const kafka_plan *plan, kafka_handle *handle, rd_kafka_conf_t **out) {
+dn_status dn_kafka_conf_make(const kafka_plan *plan, kafka_handle *handle, rd_kafka_conf_t **out) {
     const char *brokers = dn_map_get(plan->kafka, "bootstrap.servers");
     if (!brokers) {
         brokers = dn_map_get(plan->kafka, "metadata.broker.list");

@@ -69,7 +69,7 @@ static dn_status open_handle(dn_kafka_consumer *consumer, const dn_kafka_consume
                        .client_id = conf->client_id,
                        .settings = settings,
                        .owner = consumer};
-    return kafka_open(&plan, &consumer->handle);
+    return dn_kafka_open(&plan, &consumer->handle);
 }
 
 static dn_status check_topic(dn_kafka_consumer *consumer) {
@@ -234,7 +234,7 @@ static unsigned count_arrivals(dn_kafka_consumer *consumer) {
 dn_status dn_kafka_consumer_wait(dn_kafka_consumer *consumer, int64_t timeout_ns) {
     int64_t end = dn_mono_ns() + timeout_ns;
     struct timespec until = {.tv_sec = end / 1000000000, .tv_nsec = end % 1000000000};
-    kafka_serve(consumer->handle);
+    dn_kafka_serve(consumer->handle);
     for (int rc = 0; rc == 0;) {
         unsigned before = count_arrivals(consumer);
         if (any_ready(consumer)) {
@@ -246,7 +246,7 @@ dn_status dn_kafka_consumer_wait(dn_kafka_consumer *consumer, int64_t timeout_ns
         }
         pthread_mutex_unlock(&consumer->lock);
     }
-    return kafka_check_outage(consumer->handle);
+    return dn_kafka_check_outage(consumer->handle);
 }
 
 /* Not by a seek: after a refused offset the partition is at rest, which a seek calls an erroneous
@@ -282,8 +282,8 @@ void dn_kafka_consumer_stop(dn_kafka_consumer *consumer, int slot) {
 }
 
 dn_status dn_kafka_consumer_partitions(dn_kafka_consumer *consumer, int *n_partitions) {
-    return kafka_count_partitions(consumer->handle, consumer->topic, consumer->handle->deadline_ns,
-                                  n_partitions);
+    return dn_kafka_count_partitions(consumer->handle, consumer->topic,
+                                     consumer->handle->deadline_ns, n_partitions);
 }
 
 void dn_kafka_consumer_close(dn_kafka_consumer *consumer) {
@@ -299,7 +299,7 @@ void dn_kafka_consumer_close(dn_kafka_consumer *consumer) {
             rd_kafka_queue_destroy(consumer->queue[i]);
         }
     }
-    kafka_close(consumer->handle);
+    dn_kafka_close(consumer->handle);
     pthread_mutex_destroy(&consumer->lock);
     pthread_cond_destroy(&consumer->arrived);
     free(consumer->topic);

@@ -32,7 +32,7 @@ static rd_kafka_resp_err_t ask(kafka_handle *handle, rd_kafka_topic_partition_li
     rd_kafka_resp_err_t err;
     do {
         err = rd_kafka_committed(handle->rk, list, kafka_ms(handle->deadline_ns));
-        kafka_serve(handle);
+        dn_kafka_serve(handle);
     } while (err == RD_KAFKA_RESP_ERR__TIMED_OUT && dn_mono_ns() < end);
     return err;
 }
@@ -54,7 +54,7 @@ dn_status dn_kafka_cursors_read(const dn_map *kafka, const char *group, const ch
                        .client_id = "dunlin-cursors",
                        .settings = settings};
     kafka_handle *handle;
-    DN_TRY(kafka_open(&plan, &handle));
+    DN_TRY(dn_kafka_open(&plan, &handle));
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n_partitions);
     for (int p = 0; p < n_partitions; p++) {
         rd_kafka_topic_partition_list_add(list, topic, p);
@@ -69,6 +69,6 @@ dn_status dn_kafka_cursors_read(const dn_map *kafka, const char *group, const ch
             KAFKA_FAIL(handle, err, "committed offsets of group %s for topic %s", group, topic);
     }
     rd_kafka_topic_partition_list_destroy(list);
-    kafka_close(handle);
+    dn_kafka_close(handle);
     return status;
 }

@@ -119,7 +119,7 @@ static void handle_free(kafka_handle *handle) {
 
 static dn_status make(const kafka_plan *plan, kafka_handle *handle) {
     rd_kafka_conf_t *conf;
-    DN_TRY(kafka_conf_make(plan, handle, &conf));
+    DN_TRY(dn_kafka_conf_make(plan, handle, &conf));
     rd_kafka_conf_set_opaque(conf, handle);
     rd_kafka_conf_set_log_cb(conf, on_log);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -156,7 +156,7 @@ static dn_status connect_broker(kafka_handle *handle) {
             rd_kafka_metadata_destroy(meta);
             return DN_OK;
         }
-        kafka_serve(handle);
+        dn_kafka_serve(handle);
     } while (dn_mono_ns() < end && !is_hopeless(handle));
     return KAFKA_FAIL(handle, err, "the Kafka broker %s %s (waited %.1f s; kafka: deadline)",
                       handle->brokers,
@@ -164,7 +164,7 @@ static dn_status connect_broker(kafka_handle *handle) {
                       (double)(dn_mono_ns() - begin) / 1e9);
 }
 
-dn_status kafka_open(const kafka_plan *plan, kafka_handle **out) {
+dn_status dn_kafka_open(const kafka_plan *plan, kafka_handle **out) {
     kafka_handle *handle = handle_new(plan->owner);
     dn_status status = make(plan, handle);
     if (status != DN_OK) {
@@ -173,14 +173,14 @@ dn_status kafka_open(const kafka_plan *plan, kafka_handle **out) {
     }
     status = connect_broker(handle);
     if (status != DN_OK) {
-        kafka_close(handle);
+        dn_kafka_close(handle);
         return status;
     }
     *out = handle;
     return DN_OK;
 }
 
-void kafka_serve(kafka_handle *handle) {
+void dn_kafka_serve(kafka_handle *handle) {
     rd_kafka_poll(handle->rk, 0);
 }
 
@@ -193,7 +193,7 @@ static void *destroy(void *arg) {
     return NULL;
 }
 
-bool kafka_close(kafka_handle *handle) {
+bool dn_kafka_close(kafka_handle *handle) {
     if (!handle) {
         return true;
     }
@@ -233,8 +233,8 @@ static void explain(kafka_handle *handle, char *out, size_t size) {
     pthread_mutex_unlock(&handle->lock);
 }
 
-dn_status kafka_fail(kafka_handle *handle, rd_kafka_resp_err_t err, const char *file, int line,
-                     const char *fmt, ...) {
+dn_status dn_kafka_fail(kafka_handle *handle, rd_kafka_resp_err_t err, const char *file, int line,
+                        const char *fmt, ...) {
     char what[DN_FAILURE_TEXT / 2], why[DN_FAILURE_TEXT] = "";
     va_list args;
     va_start(args, fmt);
@@ -245,7 +245,7 @@ dn_status kafka_fail(kafka_handle *handle, rd_kafka_resp_err_t err, const char *
                    why);
 }
 
-dn_status kafka_check_outage(kafka_handle *handle) {
+dn_status dn_kafka_check_outage(kafka_handle *handle) {
     pthread_mutex_lock(&handle->lock);
     int64_t since = handle->down_since_ns;
     pthread_mutex_unlock(&handle->lock);
@@ -267,8 +267,8 @@ dn_status kafka_check_outage(kafka_handle *handle) {
     return DN_OK;
 }
 
-dn_status kafka_count_partitions(kafka_handle *handle, const char *topic, int64_t timeout_ns,
-                                 int *n_partitions) {
+dn_status dn_kafka_count_partitions(kafka_handle *handle, const char *topic, int64_t timeout_ns,
+                                    int *n_partitions) {
     rd_kafka_topic_t *rkt = rd_kafka_topic_new(handle->rk, topic, NULL);
     if (!rkt) {
         return KAFKA_FAIL(handle, rd_kafka_last_error(), "topic %s", topic);

@@ -52,32 +52,32 @@ typedef struct kafka_plan {
 /** Makes an instance and waits until a broker answers.
  *  errors  CONFIG (settings), BROKER (nobody answers within the deadline, or refuses)     blocks up
  * to the deadline */
-dn_status kafka_open(const kafka_plan *plan, kafka_handle **out);
+dn_status dn_kafka_open(const kafka_plan *plan, kafka_handle **out);
 
 /** Checks the job's settings for a role without connecting. errors  CONFIG */
-dn_status kafka_conf_make(const kafka_plan *plan, kafka_handle *handle, rd_kafka_conf_t **out);
+dn_status dn_kafka_conf_make(const kafka_plan *plan, kafka_handle *handle, rd_kafka_conf_t **out);
 
 /** Serves callbacks. */
-void kafka_serve(kafka_handle *handle);
+void dn_kafka_serve(kafka_handle *handle);
 
 /** Ends the instance. Waits up to five seconds; what then still hangs inside librdkafka is left to
  * a thread of its own (known faults of versions before 2.6.1), and false is returned: memory lent
  * to it must stay. */
-bool kafka_close(kafka_handle *handle);
+bool dn_kafka_close(kafka_handle *handle);
 
 /** Records what failed, which error it was, what librdkafka told about the cause, and returns
  * FATAL. */
-dn_status kafka_fail(kafka_handle *handle, rd_kafka_resp_err_t err, const char *file, int line,
-                     const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-#define KAFKA_FAIL(handle, err, ...) kafka_fail(handle, err, __FILE__, __LINE__, __VA_ARGS__)
+dn_status dn_kafka_fail(kafka_handle *handle, rd_kafka_resp_err_t err, const char *file, int line,
+                        const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+#define KAFKA_FAIL(handle, err, ...) dn_kafka_fail(handle, err, __FILE__, __LINE__, __VA_ARGS__)
 
 /** FATAL when every broker has been away for longer than outage_ns, else OK.     blocks  up to 1 s
  * when one seems to be */
-dn_status kafka_check_outage(kafka_handle *handle);
+dn_status dn_kafka_check_outage(kafka_handle *handle);
 
 /** The number of partitions of a topic, 0 when it is missing.     blocks  up to timeout_ns */
-dn_status kafka_count_partitions(kafka_handle *handle, const char *topic, int64_t timeout_ns,
-                                 int *n_partitions);
+dn_status dn_kafka_count_partitions(kafka_handle *handle, const char *topic, int64_t timeout_ns,
+                                    int *n_partitions);
 
 struct dn_kafka_client {
     kafka_handle *handle;

@@ -9,7 +9,7 @@
 
 enum { SERVE_EVERY = 256 };
 
-kafka_verdict kafka_judge(rd_kafka_error_t *error, rd_kafka_resp_err_t *err) {
+kafka_verdict dn_kafka_judge(rd_kafka_error_t *error, rd_kafka_resp_err_t *err) {
     if (!error) {
         return DONE;
     }
@@ -43,7 +43,7 @@ static int64_t conf_ms(const kafka_handle *handle, const char *name) {
                                                                           : 0;
 }
 
-dn_status kafka_txn_open_handle(dn_kafka_txn *txn, const char *id, kafka_handle **handle) {
+dn_status dn_kafka_txn_open_handle(dn_kafka_txn *txn, const char *id, kafka_handle **handle) {
     const kafka_setting settings[] = {
         {"transactional.id", id},
         {"compression.type", txn->compression},
@@ -57,16 +57,17 @@ dn_status kafka_txn_open_handle(dn_kafka_txn *txn, const char *id, kafka_handle 
                        .settings = settings,
                        .owner = txn,
                        .delivered = on_delivery};
-    return kafka_open(&plan, handle);
+    return dn_kafka_open(&plan, handle);
 }
 
-dn_status kafka_txn_take_over(kafka_handle *handle, const char *id) {
+dn_status dn_kafka_txn_take_over(kafka_handle *handle, const char *id) {
     int64_t end = dn_mono_ns() + handle->outage_ns;
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
     kafka_verdict what;
     do {
-        what = kafka_judge(rd_kafka_init_transactions(handle->rk, kafka_ms(KAFKA_CALL_NS)), &err);
-        kafka_serve(handle);
+        what =
+            dn_kafka_judge(rd_kafka_init_transactions(handle->rk, kafka_ms(KAFKA_CALL_NS)), &err);
+        dn_kafka_serve(handle);
     } while (what == AGAIN && dn_mono_ns() < end);
     return what == DONE ? DN_OK
                         : KAFKA_FAIL(handle, err, "transactions of %s could not be taken over", id);
@@ -77,7 +78,7 @@ dn_status kafka_txn_take_over(kafka_handle *handle, const char *id) {
 static dn_status warm_topic(dn_kafka_txn *txn) {
     int n;
     txn->rkt = rd_kafka_topic_new(txn->handle->rk, txn->topic, NULL);
-    DN_TRY(kafka_count_partitions(txn->handle, txn->topic, txn->handle->deadline_ns, &n));
+    DN_TRY(dn_kafka_count_partitions(txn->handle, txn->topic, txn->handle->deadline_ns, &n));
     if (n == 0) {
         return DN_FAIL(
             TOPIC,
@@ -92,32 +93,32 @@ static dn_status warm_topic(dn_kafka_txn *txn) {
     return DN_OK;
 }
 
-dn_status kafka_txn_start(dn_kafka_txn *txn) {
-    DN_TRY(kafka_txn_open_handle(txn, txn->id, &txn->handle));
+dn_status dn_kafka_txn_start(dn_kafka_txn *txn) {
+    DN_TRY(dn_kafka_txn_open_handle(txn, txn->id, &txn->handle));
     DN_TRY(warm_topic(txn));
-    DN_TRY(kafka_txn_take_over(txn->handle, txn->id));
+    DN_TRY(dn_kafka_txn_take_over(txn->handle, txn->id));
     txn->timeout_ns = conf_ms(txn->handle, "transaction.timeout.ms") * 1000000;
     txn->begun_ns = 0;
     txn->broken = false;
     return DN_OK;
 }
 
-bool kafka_txn_stop(dn_kafka_txn *txn) {
+bool dn_kafka_txn_stop(dn_kafka_txn *txn) {
     if (txn->rkt) {
         rd_kafka_topic_destroy(txn->rkt);
         txn->rkt = NULL;
     }
-    bool clean = kafka_close(txn->handle);
+    bool clean = dn_kafka_close(txn->handle);
     txn->handle = NULL;
     return clean;
 }
 
 /* ---- records */
 
-bool kafka_txn_begin(dn_kafka_txn *txn) {
+bool dn_kafka_txn_begin(dn_kafka_txn *txn) {
     rd_kafka_resp_err_t err;
     if (txn->begun_ns == 0 && !txn->broken) {
-        txn->broken = kafka_judge(rd_kafka_begin_transaction(txn->handle->rk), &err) != DONE;
+        txn->broken = dn_kafka_judge(rd_kafka_begin_transaction(txn->handle->rk), &err) != DONE;
         txn->begun_ns = dn_mono_ns();
     }
     return !txn->broken;
@@ -171,9 +172,9 @@ dn_status dn_kafka_txn_put(dn_kafka_txn *txn, int32_t partition, dn_span key, dn
     }
     kafka_kept *record = keep(txn, partition, key, value, sent_ns);
     if (txn->n_kept % SERVE_EVERY == 0) {
-        kafka_serve(txn->handle);
+        dn_kafka_serve(txn->handle);
     }
-    if (!kafka_txn_begin(txn)) {
+    if (!dn_kafka_txn_begin(txn)) {
         return DN_OK;
     }
     if (produce(txn, record) == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
@@ -187,18 +188,18 @@ dn_status dn_kafka_txn_put(dn_kafka_txn *txn, int32_t partition, dn_span key, dn
     return DN_OK;
 }
 
-void kafka_txn_forget(dn_kafka_txn *txn) {
+void dn_kafka_txn_forget(dn_kafka_txn *txn) {
     txn->n_kept = 0;
     txn->kept_bytes = 0;
     dn_arena_reset(&txn->arena);
 }
 
-void kafka_txn_produce_again(dn_kafka_txn *txn) {
+void dn_kafka_txn_produce_again(dn_kafka_txn *txn) {
     txn->repeats++;
-    for (size_t i = 0; i < txn->n_kept && kafka_txn_begin(txn); i++) {
+    for (size_t i = 0; i < txn->n_kept && dn_kafka_txn_begin(txn); i++) {
         produce(txn, &txn->kept[i]);
         if (i % SERVE_EVERY == 0) {
-            kafka_serve(txn->handle);
+            dn_kafka_serve(txn->handle);
         }
     }
 }

@@ -9,7 +9,7 @@
 
 enum { BLOCK_BYTES = 1 << 20 };
 
-dn_status kafka_txn_read_cursors(dn_kafka_txn *txn, int64_t *offset, int *largest_size) {
+dn_status dn_kafka_txn_read_cursors(dn_kafka_txn *txn, int64_t *offset, int *largest_size) {
     return dn_kafka_cursors_read(&txn->settings_of_job, txn->group, txn->cursor_topic,
                                  txn->n_cursors, offset, largest_size);
 }
@@ -36,7 +36,7 @@ static dn_kafka_txn *txn_new(const dn_kafka_txn_conf *conf) {
 
 static dn_status check_cursor_topic(dn_kafka_txn *txn) {
     int n;
-    DN_TRY(kafka_count_partitions(txn->handle, txn->cursor_topic, txn->handle->deadline_ns, &n));
+    DN_TRY(dn_kafka_count_partitions(txn->handle, txn->cursor_topic, txn->handle->deadline_ns, &n));
     if (n < txn->n_cursors) {
         return DN_FAIL(TOPIC,
                        "topic %s has %d partitions, but the source has %d: their cursors cannot be "
@@ -53,10 +53,10 @@ static dn_status end_former_ranks(dn_kafka_txn *txn, const dn_kafka_txn_conf *co
     for (int rank = conf->rank + conf->size; rank < largest; rank += conf->size) {
         char *id = dn_format("%s.%s.%d", conf->job, conf->pipeline, rank);
         kafka_handle *handle;
-        dn_status status = kafka_txn_open_handle(txn, id, &handle);
+        dn_status status = dn_kafka_txn_open_handle(txn, id, &handle);
         if (status == DN_OK) {
-            status = kafka_txn_take_over(handle, id);
-            kafka_close(handle);
+            status = dn_kafka_txn_take_over(handle, id);
+            dn_kafka_close(handle);
         }
         free(id);
         DN_TRY(status);
@@ -67,11 +67,11 @@ static dn_status end_former_ranks(dn_kafka_txn *txn, const dn_kafka_txn_conf *co
 static dn_status recover(dn_kafka_txn *txn, const dn_kafka_txn_conf *conf, int64_t *cursor) {
     int largest;
     DN_TRY(check_cursor_topic(txn));
-    DN_TRY(kafka_txn_read_cursors(txn, cursor, &largest));
+    DN_TRY(dn_kafka_txn_read_cursors(txn, cursor, &largest));
     if (largest > conf->size) {
         txn->size = largest;
         DN_TRY(end_former_ranks(txn, conf, largest));
-        DN_TRY(kafka_txn_read_cursors(txn, cursor, &largest));
+        DN_TRY(dn_kafka_txn_read_cursors(txn, cursor, &largest));
     }
     memcpy(txn->base, cursor, (size_t)txn->n_cursors * sizeof *cursor);
     return DN_OK;
@@ -80,7 +80,7 @@ static dn_status recover(dn_kafka_txn *txn, const dn_kafka_txn_conf *conf, int64
 dn_status dn_kafka_txn_open(const dn_kafka_txn_conf *conf, int64_t *cursor, dn_kafka_txn **out) {
     dn_kafka_txn *txn = txn_new(conf);
     dn_status status;
-    DN_TRY_GO(kafka_txn_start(txn), err_open);
+    DN_TRY_GO(dn_kafka_txn_start(txn), err_open);
     DN_TRY_GO(recover(txn, conf, cursor), err_open);
     txn->acked = dn_alloc_array((size_t)txn->n_partitions, sizeof *txn->acked);
     for (int p = 0; p < txn->n_partitions; p++) {
@@ -119,9 +119,9 @@ void dn_kafka_txn_close(dn_kafka_txn *txn) {
     }
     rd_kafka_resp_err_t err;
     if (txn->handle && txn->begun_ns) {
-        kafka_judge(rd_kafka_abort_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)), &err);
+        dn_kafka_judge(rd_kafka_abort_transaction(txn->handle->rk, kafka_ms(KAFKA_CALL_NS)), &err);
     }
-    if (kafka_txn_stop(txn)) {
+    if (dn_kafka_txn_stop(txn)) {
         dn_arena_free(&txn->arena);
     }
     free(txn->kept);

@@ -52,30 +52,30 @@ typedef enum kafka_verdict {
 } kafka_verdict;
 
 /** Judges and destroys an error; *err is its code. */
-kafka_verdict kafka_judge(rd_kafka_error_t *error, rd_kafka_resp_err_t *err);
+kafka_verdict dn_kafka_judge(rd_kafka_error_t *error, rd_kafka_resp_err_t *err);
 
 /** Makes a producer with that transactional id. */
-dn_status kafka_txn_open_handle(dn_kafka_txn *txn, const char *id, kafka_handle **handle);
+dn_status dn_kafka_txn_open_handle(dn_kafka_txn *txn, const char *id, kafka_handle **handle);
 
 /** Ends what an earlier producer of that id left open, and fences it. */
-dn_status kafka_txn_take_over(kafka_handle *handle, const char *id);
+dn_status dn_kafka_txn_take_over(kafka_handle *handle, const char *id);
 
 /** Starts the transaction's own producer. */
-dn_status kafka_txn_start(dn_kafka_txn *txn);
+dn_status dn_kafka_txn_start(dn_kafka_txn *txn);
 
 /** Ends it. False when librdkafka hangs on to the kept records, which then have to stay. */
-bool kafka_txn_stop(dn_kafka_txn *txn);
+bool dn_kafka_txn_stop(dn_kafka_txn *txn);
 
 /** Begins a transaction if none is open; false when the open one cannot be committed any more. */
-bool kafka_txn_begin(dn_kafka_txn *txn);
+bool dn_kafka_txn_begin(dn_kafka_txn *txn);
 
 /** Produces all kept records in a new transaction. */
-void kafka_txn_produce_again(dn_kafka_txn *txn);
+void dn_kafka_txn_produce_again(dn_kafka_txn *txn);
 
 /** Forgets them. */
-void kafka_txn_forget(dn_kafka_txn *txn);
+void dn_kafka_txn_forget(dn_kafka_txn *txn);
 
 /** Committed cursors of the group: [n_cursors]. */
-dn_status kafka_txn_read_cursors(dn_kafka_txn *txn, int64_t *offset, int *largest_size);
+dn_status dn_kafka_txn_read_cursors(dn_kafka_txn *txn, int64_t *offset, int *largest_size);
 
 #endif

@@ -103,11 +103,12 @@ for signal in INT TERM; do
 done
 
 # A cache that cannot be written is read.
-if [[ $(id -u) != 0 ]]; then
-    cp -r "${XDG_CACHE_HOME:-$HOME/.cache}/dunlin" "$work/dunlin" && chmod -R a-w "$work/dunlin"
-    expect_text "read-only cache" "127.0.0.1" "$(XDG_CACHE_HOME=$work broker up --dir "$work/ro")"
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/dunlin
+if unshare --mount --map-root-user true 2>/dev/null; then
+    text=$(unshare --mount --map-root-user bash -c "mount --bind '$cache' '$cache' && mount -o remount,bind,ro '$cache' &&
+        ! touch '$cache/probe' && scripts/kafka up --dir '$work/ro'" 2>>"$work/err")
+    expect_text "read-only cache" "127.0.0.1:" "$text"
     broker down --dir "$work/ro"
-    chmod -R u+w "$work/dunlin"
 fi
 
 # A host name that does not resolve.

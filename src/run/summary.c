@@ -35,9 +35,11 @@ static void print_counts(const dn_pipeline_report *p, FILE *out) {
             (long long)p->stats.records_in, (long long)p->stats.fate[DN_KEPT],
             (long long)p->stats.fate[DN_REPEAT], (long long)p->stats.fate[DN_FILTERED],
             (long long)p->stats.fate[DN_DEAD]);
-    fprintf(out, "  rate       %.0f tweets/s, %.0f tokens/s over %.1f s\n",
-            rate(p->stats.records_in, p->wall_ns), rate(p->stats.tokens, p->wall_ns),
-            (double)p->wall_ns / NS_PER_S);
+    fprintf(out, "  rate       %.0f records/s", rate(p->stats.records_in, p->wall_ns));
+    if (p->stats.tokens) {
+        fprintf(out, ", %.0f tokens/s", rate(p->stats.tokens, p->wall_ns));
+    }
+    fprintf(out, " over %.1f s\n", (double)p->wall_ns / NS_PER_S);
 }
 
 static void print_latency(const char *name, const dn_hist *hist, FILE *out) {
@@ -69,12 +71,30 @@ static void print_model(const dn_report *report, const dn_pipeline_report *p, FI
     }
 }
 
+static double busy_share(const dn_pipeline_report *p, const dn_part_stats *part) {
+    return share((double)part->busy_ns, (double)p->wall_ns * part->threads);
+}
+
+/* The part whose threads had the least time to wait: what would have to be faster for all to be. */
+static void print_bottleneck(const dn_pipeline_report *p, FILE *out) {
+    const dn_part_stats *busiest = &p->stats.part[0];
+    for (int i = 1; i < p->stats.n_parts; i++) {
+        if (busy_share(p, &p->stats.part[i]) > busy_share(p, busiest)) {
+            busiest = &p->stats.part[i];
+        }
+    }
+    if (busy_share(p, busiest) > 0) {
+        fprintf(out, "  limit      %s, busy %.0f %% of the time\n", busiest->name,
+                100 * busy_share(p, busiest));
+    }
+}
+
 static void print_parts(const dn_pipeline_report *p, FILE *out) {
     fprintf(out, "  %-14s %7s %8s %12s\n", "part", "threads", "busy %", "ns/record");
     for (int i = 0; i < p->stats.n_parts; i++) {
         const dn_part_stats *part = &p->stats.part[i];
         fprintf(out, "  %-14s %7d %8.1f %12.0f\n", part->name, part->threads,
-                100 * share((double)part->busy_ns, (double)p->wall_ns * part->threads),
+                100 * busy_share(p, part),
                 share((double)part->busy_ns, (double)p->stats.records_in));
     }
 }
@@ -102,6 +122,7 @@ void dn_report_print(const dn_report *report, FILE *out) {
         if (p->has_model) {
             print_model(report, p, out);
         }
+        print_bottleneck(p, out);
         print_rings(report, p, out);
         print_parts(p, out);
     }

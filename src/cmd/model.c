@@ -4,7 +4,7 @@
 #include "cmd/cmd.h"
 #include "io/json_write.h"
 #include "text/normalise.h"
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,28 +104,29 @@ static void write_ids(const int32_t *ids, int32_t n, dn_out *out) {
 
 static dn_status tokenize(const char *dir, const char *backend) {
     (void)backend;
-    dn_wordpiece *tokeniser;
-    DN_TRY(dn_wordpiece_open(dir, &tokeniser));
-    dn_wordpiece_cache *cache = dn_wordpiece_cache_new();
+    dn_tokeniser *tokeniser;
+    DN_TRY(dn_tokeniser_open(dir, &tokeniser));
+    dn_token_cache *cache = dn_token_cache_new();
     line_reader reader = {0};
     dn_out out = {0};
     int32_t *ids = NULL;
     size_t room = 0;
     for (dn_span line; next_line(&reader, &line);) {
         if (!write_bad_line(&reader, line, &out)) {
-            if (line.len + 2 > room) {
-                room = 2 * (line.len + 2);
+            size_t need = (size_t)dn_tokeniser_room(tokeniser, line.len);
+            if (need > room) {
+                room = 2 * need;
                 ids = dn_grow(ids, room, sizeof *ids);
             }
-            int32_t n = dn_wordpiece_encode(tokeniser, cache, line, INT32_MAX, ids);
+            int32_t n = dn_tokeniser_encode(tokeniser, cache, line, INT32_MAX, ids);
             write_ids(ids, n, &out);
         }
         print_line(&out);
     }
     free(ids);
     dn_out_free(&out);
-    dn_wordpiece_cache_free(cache);
-    dn_wordpiece_close(tokeniser);
+    dn_token_cache_free(cache);
+    dn_tokeniser_close(tokeniser);
     return finish(&reader);
 }
 
@@ -135,8 +136,8 @@ static dn_status tokenize(const char *dir, const char *backend) {
 typedef struct scoring {
     dn_model *model;
     const dn_model_info *info;
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache;
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache;
     dn_convention convention;
     dn_normaliser normaliser;
     dn_workspace *workspace;
@@ -207,7 +208,7 @@ static dn_status add_line(scoring *s, dn_span line) {
         DN_TRY(flush(s));
     }
     dn_span clean = dn_normalise(&s->normaliser, s->convention, line);
-    int32_t n = dn_wordpiece_encode(s->tokeniser, s->cache, clean, s->info->max_tokens,
+    int32_t n = dn_tokeniser_encode(s->tokeniser, s->cache, clean, s->info->max_tokens,
                                     s->token + s->n_tokens);
     s->n_tokens += n;
     s->row_start[++s->n_rows] = s->n_tokens;
@@ -220,9 +221,9 @@ static dn_status score_open(scoring *s, const char *dir, const char *backend) {
     DN_TRY(dn_model_open(dir, kernels, &s->model));
     s->info = dn_model_describe(s->model);
     DN_TRY(dn_convention_find(s->info->normalise, &s->convention));
-    DN_TRY(dn_wordpiece_open(dir, &s->tokeniser));
-    DN_TRY(dn_wordpiece_check(s->tokeniser, dir, s->info->vocabulary));
-    s->cache = dn_wordpiece_cache_new();
+    DN_TRY(dn_tokeniser_open(dir, &s->tokeniser));
+    DN_TRY(dn_tokeniser_check(s->tokeniser, dir, s->info->vocabulary));
+    s->cache = dn_token_cache_new();
     s->score = dn_alloc_array(BATCH_ROWS * (size_t)s->info->score_width, sizeof *s->score);
     return dn_workspace_new(s->model, BATCH_TOKENS, BATCH_ROWS, &s->workspace);
 }
@@ -245,8 +246,8 @@ static dn_status score(const char *dir, const char *backend) {
     dn_out_free(&s->out);
     dn_normaliser_free(&s->normaliser);
     dn_workspace_free(s->workspace);
-    dn_wordpiece_cache_free(s->cache);
-    dn_wordpiece_close(s->tokeniser);
+    dn_token_cache_free(s->cache);
+    dn_tokeniser_close(s->tokeniser);
     dn_model_close(s->model);
     free(s);
     return status != DN_OK ? status : read;

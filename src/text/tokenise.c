@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "io/json.h"
 #include "text/stages.h"
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,11 +13,11 @@ typedef struct tokenise_conf {
     char *from, *vocabulary;
     int64_t max_tokens;
     int text, ids, tokens;
-    dn_wordpiece *tokeniser;
+    dn_tokeniser *tokeniser;
 } tokenise_conf;
 
 typedef struct tokenise_worker {
-    dn_wordpiece_cache *cache;
+    dn_token_cache *cache;
     int32_t *ids; /* [max_tokens] */
 } tokenise_worker;
 
@@ -31,7 +31,9 @@ static const dn_prop props[] = {
      .type = DN_P_PATH,
      .offset = offsetof(tokenise_conf, vocabulary),
      .initial = "",
-     .text = "Directory with vocab.txt; the pipeline's model where it is not set."},
+     .text =
+         "Directory with the vocabulary (tokenizer.json, vocab.txt, vocab.json and merges.txt, or "
+         "sentencepiece.bpe.model); the pipeline's model where it is not set."},
     {.name = "max_tokens",
      .type = DN_P_COUNT,
      .offset = offsetof(tokenise_conf, max_tokens),
@@ -67,7 +69,7 @@ done:
 }
 
 /* Ids beyond the model's embedding would read what is not there. */
-static dn_status check_vocabulary(const dn_wordpiece *tokeniser, const char *model_dir) {
+static dn_status check_vocabulary(const dn_tokeniser *tokeniser, const char *model_dir) {
     char *path = dn_format("%s/config.json", model_dir);
     dn_json *doc = NULL;
     dn_json_at root, at;
@@ -78,7 +80,7 @@ static dn_status check_vocabulary(const dn_wordpiece *tokeniser, const char *mod
         root = dn_json_root(doc);
         if (dn_json_find(&root, "vocab_size", &at)) {
             DN_TRY_GO(dn_json_int(&at, 1, INT32_MAX, &n_rows), done);
-            status = dn_wordpiece_check(tokeniser, model_dir, n_rows);
+            status = dn_tokeniser_check(tokeniser, model_dir, n_rows);
         }
     }
 done:
@@ -121,14 +123,14 @@ static dn_status tokenise_bind(void *conf, const dn_bind *bind) {
     }
     DN_TRY(dn_schema_need(bind->schema, "tokenise", c->from, DN_BYTES, &c->text));
     DN_TRY(add_columns(c, bind->schema));
-    DN_TRY(dn_wordpiece_open(dir, &c->tokeniser));
+    DN_TRY(dn_tokeniser_open(dir, &c->tokeniser));
     return bind->model_dir ? check_vocabulary(c->tokeniser, bind->model_dir) : DN_OK;
 }
 
 static dn_status tokenise_open(const void *conf, void **worker) {
     const tokenise_conf *c = conf;
     tokenise_worker *w = dn_alloc(sizeof *w);
-    w->cache = dn_wordpiece_cache_new();
+    w->cache = dn_token_cache_new();
     w->ids = dn_alloc_array((size_t)c->max_tokens, sizeof *w->ids);
     *worker = w;
     return DN_OK;
@@ -144,7 +146,7 @@ static dn_status tokenise_run(const void *conf, void *worker, dn_chunk *chunk) {
             continue;
         }
         int32_t n =
-            dn_wordpiece_encode(c->tokeniser, w->cache, text[row], (int32_t)c->max_tokens, w->ids);
+            dn_tokeniser_encode(c->tokeniser, w->cache, text[row], (int32_t)c->max_tokens, w->ids);
         int32_t *id = dn_arena_take(&chunk->arena, (size_t)n * sizeof *id);
         memcpy(id, w->ids, (size_t)n * sizeof *id);
         dn_chunk_ids(chunk, c->ids)[row] = (dn_ids){id, n};
@@ -155,20 +157,21 @@ static dn_status tokenise_run(const void *conf, void *worker, dn_chunk *chunk) {
 
 static void tokenise_close(void *worker) {
     tokenise_worker *w = worker;
-    dn_wordpiece_cache_free(w->cache);
+    dn_token_cache_free(w->cache);
     free(w->ids);
     free(w);
 }
 
 static void tokenise_unbind(void *conf) {
     tokenise_conf *c = conf;
-    dn_wordpiece_close(c->tokeniser);
+    dn_tokeniser_close(c->tokeniser);
     c->tokeniser = NULL;
 }
 
 const dn_stage_ops dn_stage_tokenise = {
     .name = "tokenise",
-    .summary = "Makes the token ids that the model reads: WordPiece, as the reference has it.",
+    .summary = "Makes the token ids that the model reads: WordPiece, BPE or unigram, as the "
+               "reference has them.",
     .order = DN_PURE,
     .props = props,
     .conf_size = sizeof(tokenise_conf),

@@ -131,6 +131,50 @@ err_free:
     return status;
 }
 
+/* The members of an object by their ids, their bytes in v->text. */
+static dn_status collect_members(const dn_json_at *tokens, dn_vocabulary *v) {
+    size_t n = dn_json_count(tokens), size = 0;
+    void *cursor = NULL;
+    dn_json_at member;
+    while (dn_json_next(tokens, &cursor, &member)) {
+        size += strlen(member.key);
+    }
+    v->token = dn_alloc_array(n + 1, sizeof *v->token);
+    char *to = v->text = dn_alloc(size + 1);
+    while (dn_json_next(tokens, &cursor, &member)) {
+        int64_t id;
+        size_t length = strlen(member.key);
+        DN_TRY(dn_json_int(&member, 0, (int64_t)n - 1, &id));
+        if (!length || v->token[id].ptr) {
+            return dn_json_fail(
+                &member, length ? "another token has the id %lld" : "the token of id %lld is empty",
+                (long long)id);
+        }
+        memcpy(to, member.key, length);
+        v->token[id] = (dn_span){to, length};
+        to += length;
+    }
+    v->n = (int32_t)n;
+    return n ? DN_OK : dn_json_fail(tokens, "is empty");
+}
+
+dn_status dn_vocabulary_from_json(const dn_json_at *tokens, const char *path,
+                                  dn_vocabulary *vocabulary) {
+    *vocabulary = (dn_vocabulary){.path = dn_strdup(path)};
+    dn_status status;
+    grow_edges(vocabulary);
+    add_node(vocabulary);
+    DN_TRY_GO(collect_members(tokens, vocabulary), err_free);
+    for (int32_t i = 0; i < vocabulary->n; i++) {
+        vocabulary->id[add_path(vocabulary, vocabulary->token[i])] = i;
+    }
+    vocabulary->go_on = add_path(vocabulary, DN_SPAN("##"));
+    return DN_OK;
+err_free:
+    dn_vocabulary_free(vocabulary);
+    return status;
+}
+
 void dn_vocabulary_free(dn_vocabulary *vocabulary) {
     free(vocabulary->path);
     free(vocabulary->text);

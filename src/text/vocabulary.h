@@ -6,8 +6,7 @@
  * The trie's edges stand in one open-addressed table: (node, byte) -> node. A token that goes on a
  * word begins with "##"; it hangs under the node of "##", so both kinds of token are found by the
  * same walk from another node. */
-#include "base/span.h"
-#include "base/status.h"
+#include "io/json.h"
 
 #include <stdint.h>
 
@@ -32,6 +31,11 @@ typedef struct dn_vocabulary {
  * no token at all; NO_INPUT when it cannot be read.     ownership  the caller: dn_vocabulary_free
  */
 dn_status dn_vocabulary_load(const char *dir, dn_vocabulary *vocabulary);
+
+/** Takes the object token -> id of a tokenizer.json, whose ids are 0 to n - 1, each once. `path` is
+ * copied. MODEL errors name the token.     ownership  the caller: dn_vocabulary_free */
+dn_status dn_vocabulary_from_json(const dn_json_at *tokens, const char *path,
+                                  dn_vocabulary *vocabulary);
 void dn_vocabulary_free(dn_vocabulary *vocabulary);
 
 /** Id of a token, -1 when there is none. */

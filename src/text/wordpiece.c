@@ -4,14 +4,14 @@
 #include "base/utf8.h"
 #include "io/json.h"
 #include "text/charmap.h"
+#include "text/token_kind.h"
 #include "text/vocabulary.h"
-#include "text/word_cache.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CACHE_WORDS = 1 << 16, CACHE_STORE_BYTES = 5 << 19, MAX_CONFIG_BYTES = 16 << 20 };
+enum { MAX_CONFIG_BYTES = 16 << 20 };
 
 /* The special tokens, in the order of their ids here. All begin with a bracket, which is where
  * encode looks for them. */
@@ -23,25 +23,13 @@ static const char *const special_names[SPECIALS] = {"[UNK]", "[CLS]", "[SEP]", "
  * the piece they are in is not known. */
 typedef enum byte_class { IN_WORD = 0, IS_BLANK, IS_PUNCTUATION } byte_class;
 
-struct dn_wordpiece {
+typedef struct wordpiece {
     dn_vocabulary vocabulary;
     dn_charmap *charmap;
     int32_t special[SPECIALS]; /* ids, -1 when the vocabulary has no such token */
     uint8_t byte_class[256];
     int32_t punctuation[128]; /* id of the word that the character is */
-};
-
-struct dn_wordpiece_cache {
-    dn_word_cache words;
-    int64_t texts, cut;
-};
-
-/* Where ids go. */
-typedef struct id_sink {
-    int32_t *id;
-    int32_t n, room;
-    bool cut;
-} id_sink;
+} wordpiece;
 
 /* A word under construction: code points in canonical order. One more than the limit is kept, to
  * know that it is over. */
@@ -52,39 +40,29 @@ typedef struct word {
     uint8_t order[DN_WORDPIECE_WORD + 1];
 } word;
 
-static inline void emit(id_sink *sink, const int32_t *id, int32_t n) {
-    int32_t left = sink->room - sink->n;
-    if (n > left) {
-        sink->cut = true;
-        n = left;
-    }
-    memcpy(sink->id + sink->n, id, (size_t)n * sizeof *id);
-    sink->n += n;
-}
-
 /* Greedy longest match over the bytes of a word; the whole word is [UNK] when a part is not found.
  */
-static void match_word(const dn_wordpiece *t, dn_span text, id_sink *sink) {
+static void match_word(const wordpiece *t, dn_span text, dn_id_sink *sink) {
     int32_t id[4 * (DN_WORDPIECE_WORD + 1)], n = 0;
     uint32_t root = 0;
     while (text.len) {
         size_t length;
         id[n] = dn_vocabulary_longest(&t->vocabulary, root, text, &length);
         if (id[n++] < 0) {
-            emit(sink, &t->special[UNK], 1);
+            dn_id_emit(sink, &t->special[UNK], 1);
             return;
         }
         text = (dn_span){text.ptr + length, text.len - length};
         root = t->vocabulary.go_on;
     }
-    emit(sink, id, n);
+    dn_id_emit(sink, id, n);
 }
 
-static void end_word(const dn_wordpiece *t, word *w, id_sink *sink) {
+static void end_word(const wordpiece *t, word *w, dn_id_sink *sink) {
     char text[DN_UTF8_MAX * DN_WORDPIECE_WORD];
     size_t size = 0;
     if (w->n > DN_WORDPIECE_WORD) {
-        emit(sink, &t->special[UNK], 1);
+        dn_id_emit(sink, &t->special[UNK], 1);
     } else if (w->n) {
         for (int i = 0; i < w->n; i++) {
             size += (size_t)dn_utf8_encode(w->code[i], text + size);
@@ -109,7 +87,7 @@ static void add_code(word *w, uint32_t code, uint8_t order) {
     w->order[place] = order;
 }
 
-static void apply(const dn_wordpiece *t, uint32_t itself, uint32_t action, word *w, id_sink *sink) {
+static void apply(const wordpiece *t, uint32_t itself, uint32_t action, word *w, dn_id_sink *sink) {
     uint32_t code = dn_charmap_code(action);
     switch (dn_charmap_kind_of(action)) {
     case DN_CHAR_KEEP:
@@ -138,7 +116,7 @@ static void apply(const dn_wordpiece *t, uint32_t itself, uint32_t action, word 
 }
 
 /* A piece that is not in the cache: code point by code point. */
-static void encode_piece(const dn_wordpiece *t, dn_span piece, id_sink *sink) {
+static void encode_piece(const wordpiece *t, dn_span piece, dn_id_sink *sink) {
     word w = {.n = 0};
     int length;
     for (const char *at = piece.ptr, *end = at + piece.len; at < end && !sink->cut; at += length) {
@@ -148,8 +126,8 @@ static void encode_piece(const dn_wordpiece *t, dn_span piece, id_sink *sink) {
     end_word(t, &w, sink);
 }
 
-static inline void piece_ids(const dn_wordpiece *t, dn_word_cache *words, dn_span piece,
-                             id_sink *sink) {
+static inline void piece_ids(const wordpiece *t, dn_word_cache *words, dn_span piece,
+                             dn_id_sink *sink) {
     if (piece.len > DN_WORD_BYTES) {
         encode_piece(t, piece, sink);
         return;
@@ -158,18 +136,18 @@ static inline void piece_ids(const dn_wordpiece *t, dn_word_cache *words, dn_spa
     int32_t n;
     const int32_t *known = dn_word_cache_find(words, hash, piece, &n);
     if (known) {
-        emit(sink, known, n);
+        dn_id_emit(sink, known, n);
         return;
     }
     int32_t id[DN_WORD_IDS];
-    id_sink all = {id, 0, DN_WORD_IDS, false};
+    dn_id_sink all = {id, 0, DN_WORD_IDS, false};
     encode_piece(t, piece, &all);
     dn_word_cache_put(words, hash, piece, id, all.n);
-    emit(sink, id, all.n);
+    dn_id_emit(sink, id, all.n);
 }
 
 /* The special token written at `at`, which is a bracket: its bytes, 0 for none. */
-static size_t match_special(const dn_wordpiece *t, const char *at, const char *end, int32_t *id) {
+static size_t match_special(const wordpiece *t, const char *at, const char *end, int32_t *id) {
     for (int i = 0; i < SPECIALS; i++) {
         size_t size = strlen(special_names[i]);
         if (t->special[i] >= 0 && (size_t)(end - at) >= size &&
@@ -181,7 +159,7 @@ static size_t match_special(const dn_wordpiece *t, const char *at, const char *e
     return 0;
 }
 
-static void encode_text(const dn_wordpiece *t, dn_word_cache *words, dn_span text, id_sink *sink) {
+static void encode_text(const wordpiece *t, dn_word_cache *words, dn_span text, dn_id_sink *sink) {
     const unsigned char *at = (const unsigned char *)text.ptr, *end = at + text.len;
     while (at < end && !sink->cut) {
         byte_class class = (byte_class)t->byte_class[*at];
@@ -195,7 +173,7 @@ static void encode_text(const dn_wordpiece *t, dn_word_cache *words, dn_span tex
             int32_t id = t->punctuation[*at];
             size_t size =
                 *at == '[' ? match_special(t, (const char *)at, (const char *)end, &id) : 0;
-            emit(sink, &id, 1);
+            dn_id_emit(sink, &id, 1);
             at += size ? size : 1;
         } else {
             at++;
@@ -203,16 +181,9 @@ static void encode_text(const dn_wordpiece *t, dn_word_cache *words, dn_span tex
     }
 }
 
-int32_t dn_wordpiece_encode(const dn_wordpiece *tokeniser, dn_wordpiece_cache *cache, dn_span text,
-                            int32_t max_tokens, int32_t *ids) {
-    assert(max_tokens >= 2);
-    id_sink sink = {ids + 1, 0, max_tokens - 2, false};
-    encode_text(tokeniser, &cache->words, text, &sink);
-    cache->texts++;
-    cache->cut += sink.cut;
-    ids[0] = tokeniser->special[CLS];
-    ids[sink.n + 1] = tokeniser->special[SEP];
-    return sink.n + 2;
+static void wordpiece_encode(const dn_token_table *about, dn_token_cache *cache, dn_span text,
+                             dn_id_sink *sink) {
+    encode_text(about->table, &cache->words, text, sink);
 }
 
 static dn_status read_flag(const dn_json_at *root, const char *key, bool *flag) {
@@ -241,7 +212,7 @@ done:
     return status;
 }
 
-static dn_status find_specials(dn_wordpiece *t) {
+static dn_status find_specials(wordpiece *t) {
     for (int i = 0; i < SPECIALS; i++) {
         t->special[i] = dn_vocabulary_find(&t->vocabulary, dn_span_of(special_names[i]));
         if (t->special[i] < 0 && i < REQUIRED) {
@@ -252,7 +223,7 @@ static dn_status find_specials(dn_wordpiece *t) {
     return DN_OK;
 }
 
-static void classify_bytes(dn_wordpiece *t) {
+static void classify_bytes(wordpiece *t) {
     for (int c = 0; c < 128; c++) {
         dn_charmap_kind kind = dn_charmap_kind_of(dn_charmap_action(t->charmap, (uint32_t)c));
         char text = (char)c;
@@ -266,64 +237,123 @@ static void classify_bytes(dn_wordpiece *t) {
     }
 }
 
-dn_status dn_wordpiece_open(const char *dir, dn_wordpiece **out) {
-    dn_wordpiece *t = dn_alloc(sizeof *t);
-    dn_charmap_options options;
-    dn_status status;
-    DN_TRY_GO(dn_vocabulary_load(dir, &t->vocabulary), err_close);
-    DN_TRY_GO(find_specials(t), err_close);
-    DN_TRY_GO(read_options(dir, &options), err_close);
+static void wordpiece_close(void *table) {
+    wordpiece *t = table;
+    if (t) {
+        dn_vocabulary_free(&t->vocabulary);
+        dn_charmap_free(t->charmap);
+        free(t);
+    }
+}
+
+/* What is left to do once vocabulary and options are known. */
+static dn_status finish(wordpiece *t, dn_charmap_options options, dn_token_table *out) {
+    DN_TRY(find_specials(t));
     t->charmap = dn_charmap_new(options);
     classify_bytes(t);
-    *out = t;
+    out->size = t->vocabulary.n;
+    out->frame = (dn_token_frame){{t->special[CLS]}, {t->special[SEP]}, 1, 1};
     return DN_OK;
-err_close:
-    dn_wordpiece_close(t);
-    return status;
 }
 
-void dn_wordpiece_close(dn_wordpiece *tokeniser) {
-    if (tokeniser) {
-        dn_vocabulary_free(&tokeniser->vocabulary);
-        dn_charmap_free(tokeniser->charmap);
-        free(tokeniser);
+dn_status dn_wordpiece_from_files(const char *dir, dn_token_table *out) {
+    wordpiece *t = out->table = dn_alloc(sizeof *t);
+    dn_charmap_options options;
+    DN_TRY(dn_vocabulary_load(dir, &t->vocabulary));
+    out->path = dn_strdup(t->vocabulary.path);
+    DN_TRY(read_options(dir, &options));
+    return finish(t, options, out);
+}
+
+/* "normalizer": {"type": "BertNormalizer", "clean_text": true, "lowercase": true, ...} */
+static dn_status read_normalizer(const dn_json_at *root, dn_charmap_options *options) {
+    dn_json_at normalizer;
+    const char *type;
+    bool clean = true;
+    *options = (dn_charmap_options){.lower = true, .strip_accents = true, .split_cjk = true};
+    DN_TRY(dn_json_need(root, "normalizer", DN_JSON_OBJECT, &normalizer));
+    DN_TRY(dn_json_type(&normalizer, &type));
+    if (strcmp(type, "BertNormalizer") != 0) {
+        return dn_json_fail(&normalizer, "'%s' is not supported with WordPiece", type);
     }
+    DN_TRY(read_flag(&normalizer, "clean_text", &clean));
+    DN_TRY(read_flag(&normalizer, "lowercase", &options->lower));
+    options->strip_accents = options->lower;
+    DN_TRY(read_flag(&normalizer, "strip_accents", &options->strip_accents));
+    DN_TRY(read_flag(&normalizer, "handle_chinese_chars", &options->split_cjk));
+    return clean ? DN_OK : dn_json_fail(&normalizer, "clean_text is off, which is not supported");
 }
 
-int32_t dn_wordpiece_size(const dn_wordpiece *tokeniser) {
-    return tokeniser->vocabulary.n;
+static dn_status need_text(const dn_json_at *object, const char *key, const char *want) {
+    dn_json_at at;
+    const char *text;
+    DN_TRY(dn_json_need(object, key, DN_JSON_TEXT, &at));
+    DN_TRY(dn_json_text(&at, &text));
+    return strcmp(text, want) == 0
+               ? DN_OK
+               : dn_json_fail(&at, "is '%s'; only '%s' is supported with WordPiece", text, want);
 }
 
-dn_status dn_wordpiece_check(const dn_wordpiece *tokeniser, const char *model, int64_t n_rows) {
-    if (n_rows == tokeniser->vocabulary.n) {
-        return DN_OK;
+/* The shape that every BERT has: what differs would need another program. */
+static dn_status check_shape(const dn_json_at *root, const dn_json_at *model) {
+    dn_json_at at;
+    int64_t longest;
+    DN_TRY(need_text(model, "unk_token", special_names[UNK]));
+    DN_TRY(need_text(model, "continuing_subword_prefix", "##"));
+    DN_TRY(dn_json_need(model, "max_input_chars_per_word", DN_JSON_INT, &at));
+    DN_TRY(dn_json_int(&at, DN_WORDPIECE_WORD, DN_WORDPIECE_WORD, &longest));
+    DN_TRY(dn_json_need(root, "pre_tokenizer", DN_JSON_OBJECT, &at));
+    return need_text(&at, "type", "BertPreTokenizer");
+}
+
+/* A special token is found where its bracket stands, as long as it is one of ours and plain. */
+static dn_status check_added(const dn_json_at *root, const wordpiece *t, dn_added_tokens *added) {
+    DN_TRY(dn_added_tokens_read(root, added));
+    for (int i = 0; i < added->n; i++) {
+        const dn_added_token *token = &added->token[i];
+        bool ours = !token->eats_before && !token->eats_after && !token->normalised;
+        int k = 0;
+        while (k < SPECIALS && strcmp(special_names[k], token->text) != 0) {
+            k++;
+        }
+        if (!ours || k == SPECIALS || t->special[k] != token->id) {
+            dn_json_at list;
+            DN_TRY(dn_json_need(root, "added_tokens", DN_JSON_ARRAY, &list));
+            return dn_json_fail(&list, "'%.80s' is none of the five plain special tokens of BERT",
+                                token->text);
+        }
     }
-    return DN_FAIL(
-        MODEL, "%s: %d tokens, but the embedding of %s has %lld rows; they must be of one model",
-        tokeniser->vocabulary.path, tokeniser->vocabulary.n, model, (long long)n_rows);
+    dn_added_tokens_free(added);
+    return DN_OK;
 }
 
-dn_span dn_wordpiece_token(const dn_wordpiece *tokeniser, int32_t id) {
-    return tokeniser->vocabulary.token[id];
-}
-
-dn_wordpiece_cache *dn_wordpiece_cache_new(void) {
-    dn_wordpiece_cache *cache = dn_alloc(sizeof *cache);
-    dn_word_cache_init(&cache->words, CACHE_WORDS, CACHE_STORE_BYTES);
-    return cache;
-}
-
-void dn_wordpiece_cache_free(dn_wordpiece_cache *cache) {
-    if (cache) {
-        dn_word_cache_free(&cache->words);
-        free(cache);
+static dn_status check_frame(const dn_json_at *root, const dn_token_frame *usual) {
+    dn_token_frame frame;
+    DN_TRY(dn_token_frame_read(root, &frame));
+    if (frame.n_before != 1 || frame.n_after != 1 || frame.before[0] != usual->before[0] ||
+        frame.after[0] != usual->after[0]) {
+        return dn_json_fail(root, "post_processor does not give [CLS] text [SEP]");
     }
+    return DN_OK;
 }
 
-dn_wordpiece_stats dn_wordpiece_stats_of(const dn_wordpiece_cache *cache) {
-    return (dn_wordpiece_stats){.texts = cache->texts,
-                                .cut = cache->cut,
-                                .hits = cache->words.hits,
-                                .misses = cache->words.misses,
-                                .floods = cache->words.floods};
+dn_status dn_wordpiece_from_json(const dn_json_at *root, dn_token_table *out) {
+    wordpiece *t = out->table = dn_alloc(sizeof *t);
+    dn_charmap_options options;
+    dn_json_at model, tokens;
+    DN_TRY(dn_json_need(root, "model", DN_JSON_OBJECT, &model));
+    DN_TRY(check_shape(root, &model));
+    DN_TRY(read_normalizer(root, &options));
+    DN_TRY(dn_json_need(&model, "vocab", DN_JSON_OBJECT, &tokens));
+    DN_TRY(dn_vocabulary_from_json(&tokens, out->path, &t->vocabulary));
+    DN_TRY(finish(t, options, out));
+    DN_TRY(check_added(root, t, &out->added));
+    return check_frame(root, &out->frame);
 }
+
+const dn_token_kind dn_kind_wordpiece = {
+    .name = "wordpiece",
+    .exact_rows = true,
+    .close = wordpiece_close,
+    .encode = wordpiece_encode,
+};

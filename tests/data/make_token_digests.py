@@ -1,12 +1,14 @@
 """Writes token_digests.txt, token_codepoints.txt and token_cases.jsonl: what the reference WordPiece makes of real and tricky text.
 
   pip install -r models/tweets/requirements.txt
-  python tests/data/make_token_digests.py
+  python tests/data/make_token_digests.py [--large]
 
-Needs ira_3days_2017-08-15_17.csv.xz in $DUNLIN_DATA (default: shared/data beside the repository). A digest is the XXH3-64 of, for
+--large writes token_digests_large.txt instead, of all 2.4 million tweets; it takes an hour or less.
+Needs ira_3days_2017-08-15_17.csv.xz (large: ira_tweets_until_2017-09.csv.xz) in $DUNLIN_DATA (default: shared/data beside the repository). A digest is the XXH3-64 of, for
 each text in turn, its number of ids and then its ids ([CLS] and [SEP] included), all int32 little-endian.
 """
 import csv
+import itertools
 import json
 import lzma
 import os
@@ -25,6 +27,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MODEL = ROOT / "models" / "tweets"
 CORPUS = "ira_3days_2017-08-15_17.csv.xz"
+LARGE = "ira_tweets_until_2017-09.csv.xz"
 sys.path.append(str(MODEL))
 
 from normalise import normalise  # noqa: E402
@@ -33,10 +36,15 @@ VERSIONS = (f"# tokenizers {tokenizers.__version__}, transformers {transformers.
             f"Python {platform.python_version()}\n")
 
 
-def read_corpus():
+def corpus_texts(name):
     data = pathlib.Path(os.environ.get("DUNLIN_DATA", ROOT.parent / "shared" / "data"))
-    with lzma.open(data / CORPUS, "rt", encoding="utf-8", newline="") as file:
-        return [row["content"] for row in csv.DictReader(file)]
+    with lzma.open(data / name, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield row["content"]
+
+
+def read_corpus():
+    return list(corpus_texts(CORPUS))
 
 
 def reference(max_tokens=None):
@@ -54,16 +62,15 @@ def digest(rows):
     return f"{xxhash.xxh3_64_intdigest(packed):016x}"
 
 
-def write_corpus_digests(path):
-    texts = read_corpus()
-    raw = reference()(texts)
-    normalised = reference(128)([normalise(t) for t in texts])
+def write_corpus_digests(path, corpus, rows_each):
+    raw, cut = reference(), reference(128)
+    texts, first = corpus_texts(corpus), 0
     with open(path, "w") as out:
         out.write(VERSIONS)
-        out.write(f"# {CORPUS}, column content; first row, rows, normalised and cut to 128 tokens, as it is and uncut\n")
-        for first in range(0, len(texts), 1000):
-            part = slice(first, first + 1000)
-            out.write(f"{first} {len(texts[part])} {digest(normalised[part])} {digest(raw[part])}\n")
+        out.write(f"# {corpus}, column content; first row, rows, normalised and cut to 128 tokens, as it is and uncut\n")
+        while part := list(itertools.islice(texts, rows_each)):
+            out.write(f"{first} {len(part)} {digest(cut([normalise(t) for t in part]))} {digest(raw(part))}\n")
+            first += len(part)
 
 
 def write_codepoint_digests(path, step=4096):
@@ -85,6 +92,9 @@ def write_cases(path):
 
 
 if __name__ == "__main__":
-    write_cases(HERE / "token_cases.jsonl")
-    write_codepoint_digests(HERE / "token_codepoints.txt")
-    write_corpus_digests(HERE / "token_digests.txt")
+    if sys.argv[1:] == ["--large"]:
+        write_corpus_digests(HERE / "token_digests_large.txt", LARGE, 10_000)
+    else:
+        write_cases(HERE / "token_cases.jsonl")
+        write_codepoint_digests(HERE / "token_codepoints.txt")
+        write_corpus_digests(HERE / "token_digests.txt", CORPUS, 1000)

@@ -5,7 +5,7 @@
 #include "base/utf8.h"
 #include "test.h"
 #include "text/normalise.h"
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 enum { ROUNDS = 60000, MAX_PIECES = 40, MAX_TEXT = 1024 };
 
@@ -76,10 +76,10 @@ static size_t random_text(char *out) {
 
 CASE(fuzz_text) {
     static int32_t ids[MAX_TEXT + 2], again[MAX_TEXT + 2];
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache = dn_wordpiece_cache_new();
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache = dn_token_cache_new();
     dn_normaliser normaliser = {0};
-    REQUIRE(dn_wordpiece_open("models/tweets", &tokeniser) == DN_OK);
+    REQUIRE(dn_tokeniser_open("models/tweets", &tokeniser) == DN_OK);
     for (int round = 0; round < ROUNDS; round++) {
         char buffer[MAX_TEXT];
         size_t size = random_text(buffer);
@@ -88,19 +88,19 @@ CASE(fuzz_text) {
         dn_span text = {exact, size},
                 clean = dn_normalise(&normaliser, DN_CONVENTION_TWEETEVAL, text);
         EXPECT(clean.len <= 2 * size + 1 && dn_utf8_valid_prefix(clean) == clean.len);
-        int32_t n = dn_wordpiece_encode(tokeniser, cache, text, (int32_t)size + 2, ids);
+        int32_t n = dn_tokeniser_encode(tokeniser, cache, text, (int32_t)size + 2, ids);
         EXPECT(n >= 2 && n <= (int32_t)size + 2);
-        EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, text, MAX_TEXT + 2, again), n);
+        EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, text, MAX_TEXT + 2, again), n);
         EXPECT(memcmp(ids, again, (size_t)n * sizeof *ids) == 0);
         for (int32_t i = 0; i < n; i++) {
-            EXPECT(ids[i] >= 0 && ids[i] < dn_wordpiece_size(tokeniser));
+            EXPECT(ids[i] >= 0 && ids[i] < dn_tokeniser_size(tokeniser));
         }
         free(exact);
     }
-    EXPECT_INT(dn_wordpiece_stats_of(cache).cut, 0);
+    EXPECT_INT(dn_token_stats_of(cache).cut, 0);
     dn_normaliser_free(&normaliser);
-    dn_wordpiece_cache_free(cache);
-    dn_wordpiece_close(tokeniser);
+    dn_token_cache_free(cache);
+    dn_tokeniser_close(tokeniser);
 }
 
 int main(int argc, char **argv) {

@@ -5,15 +5,15 @@
 #include "corpus.h"
 #include "io/json.h"
 #include "text/normalise.h"
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 #define MODEL "models/tweets"
 
 enum { MAX_IDS = 1 << 16, CUT = 128 };
 
 typedef struct bench {
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache;
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache;
     dn_normaliser normaliser;
     dn_hasher *hasher;
     int32_t ids[MAX_IDS];
@@ -22,14 +22,14 @@ typedef struct bench {
 static bench *set_up(void) {
     bench *b = dn_alloc(sizeof *b);
     b->hasher = dn_hasher_new();
-    b->cache = dn_wordpiece_cache_new();
-    EXPECT(dn_wordpiece_open(MODEL, &b->tokeniser) == DN_OK);
+    b->cache = dn_token_cache_new();
+    EXPECT(dn_tokeniser_open(MODEL, &b->tokeniser) == DN_OK);
     return b;
 }
 
 static void tear_down(bench *b) {
-    dn_wordpiece_close(b->tokeniser);
-    dn_wordpiece_cache_free(b->cache);
+    dn_tokeniser_close(b->tokeniser);
+    dn_token_cache_free(b->cache);
     dn_normaliser_free(&b->normaliser);
     dn_hasher_free(b->hasher);
     free(b);
@@ -37,7 +37,7 @@ static void tear_down(bench *b) {
 
 /* A digest is the XXH3-64 of, for each text, the number of ids and the ids. */
 static void add_ids(bench *b, dn_hasher *hasher, dn_span text, int32_t max_tokens) {
-    int32_t n = dn_wordpiece_encode(b->tokeniser, b->cache, text, max_tokens, b->ids);
+    int32_t n = dn_tokeniser_encode(b->tokeniser, b->cache, text, max_tokens, b->ids);
     dn_hasher_add(hasher, &n, sizeof n);
     dn_hasher_add(hasher, b->ids, (size_t)n * sizeof *b->ids);
 }
@@ -63,7 +63,7 @@ static void check_case(bench *b, dn_span line) {
     EXPECT(dn_json_text(&text, &bytes) == DN_OK);
     /* Twice: the second time from the cache. */
     for (int pass = 0; pass < 2; pass++) {
-        int32_t n = dn_wordpiece_encode(b->tokeniser, b->cache, dn_span_of(bytes), MAX_IDS, b->ids);
+        int32_t n = dn_tokeniser_encode(b->tokeniser, b->cache, dn_span_of(bytes), MAX_IDS, b->ids);
         if (!equal_ids(&ids, b->ids, n)) {
             fprintf(stderr, "pass %d: %.*s\n", pass, (int)line.len, line.ptr);
             EXPECT(!"the reference's ids");

@@ -5,21 +5,21 @@
 #include "io/json_write.h"
 #include "io/scan.h"
 #include "text/normalise.h"
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 typedef struct job {
-    dn_wordpiece *tokeniser; /* NULL: normalise */
-    dn_wordpiece_cache *cache;
+    dn_tokeniser *tokeniser; /* NULL: normalise */
+    dn_token_cache *cache;
     dn_normaliser normaliser;
     dn_convention convention;
     int32_t max_tokens, *ids;
 } job;
 
 static void write_ids(job *j, dn_span text, dn_out *out) {
-    int32_t n = dn_wordpiece_encode(j->tokeniser, j->cache, text, j->max_tokens, j->ids);
+    int32_t n = dn_tokeniser_encode(j->tokeniser, j->cache, text, j->max_tokens, j->ids);
     dn_out_open(out, '[');
     for (int32_t i = 0; i < n; i++) {
         dn_out_i64(out, j->ids[i]);
@@ -70,8 +70,8 @@ static dn_status set_up(int argc, char **argv, job *j) {
     if (argc == 4 && strcmp(argv[1], "ids") == 0) {
         j->max_tokens = atoi(argv[3]);
         j->ids = malloc((size_t)j->max_tokens * sizeof *j->ids);
-        j->cache = dn_wordpiece_cache_new();
-        return dn_wordpiece_open(argv[2], &j->tokeniser);
+        j->cache = dn_token_cache_new();
+        return dn_tokeniser_open(argv[2], &j->tokeniser);
     }
     if (argc == 3 && strcmp(argv[1], "normalise") == 0) {
         return dn_convention_find(argv[2], &j->convention);
@@ -87,8 +87,8 @@ int main(int argc, char **argv) {
     } else {
         fprintf(stderr, "text_lines: %s\n", dn_failure_last()->text);
     }
-    dn_wordpiece_close(j.tokeniser);
-    dn_wordpiece_cache_free(j.cache);
+    dn_tokeniser_close(j.tokeniser);
+    dn_token_cache_free(j.cache);
     dn_normaliser_free(&j.normaliser);
     free(j.ids);
     return status;

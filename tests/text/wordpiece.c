@@ -1,5 +1,5 @@
 /* What no golden text shows: limits, damaged vocabularies, long words, the cache. */
-#include "text/wordpiece.h"
+#include "text/tokeniser.h"
 
 #include "base/memory.h"
 #include "test.h"
@@ -52,7 +52,7 @@ static const struct {
     dn_error error;
     const char *text; /* part of the message, behind the folder */
 } damaged[] = {
-    {NULL, NULL, DN_E_NO_INPUT, "/vocab.txt: No such file"},
+    {NULL, NULL, DN_E_NO_INPUT, ": there is no tokenizer.json, vocab.txt"},
     {"", NULL, DN_E_MODEL, "/vocab.txt:1: the vocabulary is empty"},
     {"[UNK]\n[CLS]\n", NULL, DN_E_MODEL, "/vocab.txt: the token [SEP] is missing"},
     {"[CLS]\n[SEP]\na\n", NULL, DN_E_MODEL, "/vocab.txt: the token [UNK] is missing"},
@@ -66,8 +66,8 @@ static const struct {
 CASE(wordpiece_names_what_is_wrong_with_a_model) {
     for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
         folder f = folder_make(damaged[i].vocab, damaged[i].config);
-        dn_wordpiece *tokeniser = NULL;
-        EXPECT(dn_wordpiece_open(f.path, &tokeniser) == DN_FATAL);
+        dn_tokeniser *tokeniser = NULL;
+        EXPECT(dn_tokeniser_open(f.path, &tokeniser) == DN_FATAL);
         EXPECT_INT(dn_failure_last()->error, damaged[i].error);
         if (!strstr(dn_failure_last()->text, damaged[i].text) ||
             !strstr(dn_failure_last()->text, f.path)) {
@@ -79,16 +79,15 @@ CASE(wordpiece_names_what_is_wrong_with_a_model) {
 }
 
 CASE(wordpiece_checks_the_embedding) {
-    dn_wordpiece *tokeniser;
-    REQUIRE(dn_wordpiece_open(MODEL, &tokeniser) == DN_OK);
-    EXPECT_INT(dn_wordpiece_size(tokeniser), 30522);
-    EXPECT(dn_span_is(dn_wordpiece_token(tokeniser, 101), "[CLS]"));
-    EXPECT(dn_wordpiece_check(tokeniser, "model.safetensors", 30522) == DN_OK);
-    EXPECT(dn_wordpiece_check(tokeniser, "model.safetensors", 30521) == DN_FATAL);
+    dn_tokeniser *tokeniser;
+    REQUIRE(dn_tokeniser_open(MODEL, &tokeniser) == DN_OK);
+    EXPECT_INT(dn_tokeniser_size(tokeniser), 30522);
+    EXPECT(dn_tokeniser_check(tokeniser, "model.safetensors", 30522) == DN_OK);
+    EXPECT(dn_tokeniser_check(tokeniser, "model.safetensors", 30521) == DN_FATAL);
     EXPECT_TEXT(dn_failure_last()->text, "models/tweets/vocab.txt: 30522 tokens, but the embedding "
                                          "of model.safetensors has 30521 rows; "
                                          "they must be of one model");
-    dn_wordpiece_close(tokeniser);
+    dn_tokeniser_close(tokeniser);
 }
 
 CASE(wordpiece_reads_the_options) {
@@ -105,97 +104,97 @@ CASE(wordpiece_reads_the_options) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         folder f = folder_make(SPECIAL "e\n\u00c9\n\u00e9\r\nE\n", table[i].config);
-        dn_wordpiece *tokeniser;
-        dn_wordpiece_cache *cache = dn_wordpiece_cache_new();
+        dn_tokeniser *tokeniser;
+        dn_token_cache *cache = dn_token_cache_new();
         int32_t ids[8];
-        REQUIRE(dn_wordpiece_open(f.path, &tokeniser) == DN_OK);
-        EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, DN_SPAN("\u00c9"), 8, ids), table[i].n);
+        REQUIRE(dn_tokeniser_open(f.path, &tokeniser) == DN_OK);
+        EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, DN_SPAN("\u00c9"), 8, ids), table[i].n);
         EXPECT(memcmp(ids, table[i].want, (size_t)table[i].n * sizeof *ids) == 0);
-        dn_wordpiece_cache_free(cache);
-        dn_wordpiece_close(tokeniser);
+        dn_token_cache_free(cache);
+        dn_tokeniser_close(tokeniser);
         folder_remove(&f);
     }
 }
 
 CASE(wordpiece_cuts_and_counts) {
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache = dn_wordpiece_cache_new();
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache = dn_token_cache_new();
     dn_span text = DN_SPAN("one two three, \u4f60\u597d! unaffable [SEP] x");
     int32_t whole[64], part[64];
-    REQUIRE(dn_wordpiece_open(MODEL, &tokeniser) == DN_OK);
-    int32_t n = dn_wordpiece_encode(tokeniser, cache, text, 64, whole);
-    EXPECT_INT(dn_wordpiece_stats_of(cache).cut, 0);
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, text, n, part), n);
-    EXPECT_INT(dn_wordpiece_stats_of(cache).cut, 0);
+    REQUIRE(dn_tokeniser_open(MODEL, &tokeniser) == DN_OK);
+    int32_t n = dn_tokeniser_encode(tokeniser, cache, text, 64, whole);
+    EXPECT_INT(dn_token_stats_of(cache).cut, 0);
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, text, n, part), n);
+    EXPECT_INT(dn_token_stats_of(cache).cut, 0);
     for (int32_t most = 2; most < n; most++) {
         part[most] = -7;
-        EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, text, most, part), most);
+        EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, text, most, part), most);
         EXPECT(memcmp(part, whole, (size_t)(most - 1) * sizeof *part) == 0);
         EXPECT_INT(part[most - 1], whole[n - 1]);
         EXPECT_INT(part[most], -7);
     }
-    EXPECT_INT(dn_wordpiece_stats_of(cache).cut, n - 2);
-    dn_wordpiece_cache_free(cache);
-    dn_wordpiece_close(tokeniser);
+    EXPECT_INT(dn_token_stats_of(cache).cut, n - 2);
+    dn_token_cache_free(cache);
+    dn_tokeniser_close(tokeniser);
 }
 
 /* A megabyte without a blank is one unknown word, or a word per ideograph; both end soon enough to
  * run here. */
 CASE(wordpiece_takes_very_long_words) {
     enum { SIZE = 3 << 19 };
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache = dn_wordpiece_cache_new();
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache = dn_token_cache_new();
     char *text = dn_alloc(SIZE);
     int32_t *ids = dn_alloc_array(SIZE + 2, sizeof *ids);
-    REQUIRE(dn_wordpiece_open(MODEL, &tokeniser) == DN_OK);
+    REQUIRE(dn_tokeniser_open(MODEL, &tokeniser) == DN_OK);
     memset(text, 'a', SIZE);
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids), 3);
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids), 3);
     EXPECT_INT(ids[1], 100);
     memset(text, '.', SIZE);
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids),
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids),
                SIZE + 2);
     for (int i = 0; i < SIZE; i += 3) {
         memcpy(text + i, "\u4eba", 3);
     }
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids),
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids),
                SIZE / 3 + 2);
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, (dn_span){text, SIZE}, 128, ids), 128);
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, (dn_span){text, SIZE}, 128, ids), 128);
     for (int i = 0; i < SIZE; i += 2) {
         memcpy(text + i, i % 4 ? "\u0301" : "\u0316", 2);
     }
-    EXPECT_INT(dn_wordpiece_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids), 2);
+    EXPECT_INT(dn_tokeniser_encode(tokeniser, cache, (dn_span){text, SIZE}, SIZE + 2, ids), 2);
     free(text);
     free(ids);
-    dn_wordpiece_cache_free(cache);
-    dn_wordpiece_close(tokeniser);
+    dn_token_cache_free(cache);
+    dn_tokeniser_close(tokeniser);
 }
 
 /* More words than the cache holds: it forgets, and the ids stay what they were. */
 CASE(wordpiece_is_the_same_with_a_flooded_cache) {
     enum { WORDS = 80000 };
-    dn_wordpiece *tokeniser;
-    dn_wordpiece_cache *cache = dn_wordpiece_cache_new(), *fresh = dn_wordpiece_cache_new();
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache = dn_token_cache_new(), *fresh = dn_token_cache_new();
     char text[64];
     int32_t ids[64], again[64];
-    REQUIRE(dn_wordpiece_open(MODEL, &tokeniser) == DN_OK);
+    REQUIRE(dn_tokeniser_open(MODEL, &tokeniser) == DN_OK);
     for (int i = 0; i < WORDS; i++) {
         int size = snprintf(text, sizeof text, "w%llx the %d", (unsigned long long)dn_random(), i);
         dn_span span = {text, (size_t)size};
-        int32_t n = dn_wordpiece_encode(tokeniser, cache, span, 64, ids);
+        int32_t n = dn_tokeniser_encode(tokeniser, cache, span, 64, ids);
         if (i % 1000 == 0) {
-            dn_wordpiece_cache_free(fresh);
-            fresh = dn_wordpiece_cache_new();
-            EXPECT_INT(dn_wordpiece_encode(tokeniser, fresh, span, 64, again), n);
+            dn_token_cache_free(fresh);
+            fresh = dn_token_cache_new();
+            EXPECT_INT(dn_tokeniser_encode(tokeniser, fresh, span, 64, again), n);
             EXPECT(memcmp(ids, again, (size_t)n * sizeof *ids) == 0);
         }
     }
-    dn_wordpiece_stats stats = dn_wordpiece_stats_of(cache);
+    dn_token_stats stats = dn_token_stats_of(cache);
     EXPECT(stats.misses > WORDS && stats.hits > WORDS / 2);
     EXPECT_INT(stats.texts, WORDS);
     EXPECT(stats.floods > 0);
-    dn_wordpiece_cache_free(cache);
-    dn_wordpiece_cache_free(fresh);
-    dn_wordpiece_close(tokeniser);
+    dn_token_cache_free(cache);
+    dn_token_cache_free(fresh);
+    dn_tokeniser_close(tokeniser);
 }
 
 CASE(word_cache_keeps_keys_apart) {

@@ -202,6 +202,9 @@ static void json_model(const dn_pipeline_report *p, dn_out *out) {
     key_i64(out, "batches", p->batches);
     key_i64(out, "rows_scored", p->rows_scored);
     key_i64(out, "tokens_scored", p->tokens_scored);
+    key_i64(out, "model_threads", p->model_threads);
+    key_i64(out, "flops", p->flops);
+    key_f64(out, "model_s", (double)p->model_ns / NS_PER_S);
     key_f64(out, "batch_fill", share((double)p->tokens_scored, (double)p->budget_tokens));
     dn_out_key(out, "closed_by");
     dn_out_open(out, '{');
@@ -225,6 +228,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);
     key_f64(&out, "cpu_s", (double)report->cpu_ns / NS_PER_S);
     key_i64(&out, "rss_bytes_max", report->rss_bytes_max);
+    key_text(&out, "kernels", report->kernels);
     key_f64(&out, "peak_gflops_per_core", report->peak_gflops);
     json_numbers(dn_report_main(report), &out);
     dn_out_key(&out, "pipelines");

@@ -105,6 +105,26 @@ static void finish_pipeline(dn_telemetry *telemetry, const dn_report *report, in
     }
 }
 
+/* The last samples stand at the very end, so that differences of counters cover the whole run. */
+static void sample_end(dn_telemetry *telemetry, const dn_report *report) {
+    dn_trace_sample_system(telemetry->trace);
+    for (int p = 0; p < report->n_pipelines; p++) {
+        dn_trace_sample_pipeline(telemetry->trace, p, &report->pipeline[p].stats);
+    }
+}
+
+static void add_summary(dn_telemetry *telemetry, const dn_report *report) {
+    char *json = NULL;
+    size_t size_bytes;
+    FILE *out = open_memstream(&json, &size_bytes);
+    if (out) {
+        dn_report_print_json(report, out);
+        fclose(out);
+        dn_trace_summary(telemetry->trace, json);
+        free(json);
+    }
+}
+
 static uint64_t lost_events(const dn_telemetry *telemetry) {
     uint64_t lost = 0;
     for (int p = 0; p < telemetry->n; p++) {
@@ -120,9 +140,11 @@ void dn_telemetry_finish(dn_telemetry *telemetry, const dn_report *report) {
         return;
     }
     move_events(telemetry);
+    sample_end(telemetry, report);
     for (int p = 0; p < report->n_pipelines; p++) {
         finish_pipeline(telemetry, report, p);
     }
+    add_summary(telemetry, report);
     warn_once(telemetry);
     if (lost_events(telemetry)) {
         dn_log(DN_LOG_WARN, "the trace lacks %llu batches: they came faster than it was written",

@@ -28,7 +28,8 @@ void dn_telemetry_batch(void *channel, const dn_batch_event *event);
  */
 void dn_telemetry_tick(dn_telemetry *telemetry, dn_pipeline *const *pipelines);
 
-/** Adds the pipelines' parts, queues and histograms, and closes the trace. */
+/** Adds the last samples, the pipelines' parts and histograms and this rank's report (not yet
+ * merged), and closes the trace. */
 void dn_telemetry_finish(dn_telemetry *telemetry, const dn_report *report);
 void dn_telemetry_free(dn_telemetry *telemetry);
 

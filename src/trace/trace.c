@@ -96,7 +96,7 @@ struct dn_trace {
     int n_pipelines;
     attribute *attributes;
     int n_attributes;
-    char *topology;
+    char *topology, *summary;
     dn_trace_place *places; /* texts are copies */
     int n_places;
     int64_t start_mono_ns, start_wall_ns, opened_mono_ns, n_batches;
@@ -218,6 +218,9 @@ static dn_status write_attributes(dn_trace *trace) {
     if (trace->topology) {
         DN_TRY(dn_h5_set_text(trace->file, "/topology", "text", trace->topology));
     }
+    if (trace->summary) {
+        DN_TRY(dn_h5_set_text(trace->file, "/", "summary", trace->summary));
+    }
     return DN_OK;
 }
 
@@ -291,6 +294,7 @@ static void trace_free(dn_trace *trace) {
     free(trace->attributes);
     free(trace->places);
     free(trace->topology);
+    free(trace->summary);
     free(trace->folder);
     free(trace->part);
     free(trace->warning);
@@ -420,6 +424,12 @@ void dn_trace_histogram(dn_trace *trace, const char *name, const dn_hist *hist) 
     }
     if (status != DN_OK) {
         switch_off(trace);
+    }
+}
+
+void dn_trace_summary(dn_trace *trace, const char *json) {
+    if (trace && !trace->summary) {
+        trace->summary = dn_strdup(json);
     }
 }
 

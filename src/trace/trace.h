@@ -11,6 +11,9 @@
  *    /histograms  (last segment) lower bounds of the buckets, and counts per name
  *    /topology    a row per rank: host, device, cpus, numa; the attribute `text` shows the machine
  *
+ * The last segment also has the root attribute `summary`: what the rank did, as JSON. Where no
+ * segment has it, the run did not come to its end.
+ *
  * Histograms merge by adding their counts; percentiles are never averaged.
  *
  * Best effort: the first error ends the trace, not the run; dn_trace_warning says it once. A
@@ -62,6 +65,9 @@ void dn_trace_stages(dn_trace *trace, int pipeline, const dn_pipeline_stats *sta
 
 /** A histogram of /histograms, once, at the end; `name` such as "enrich.response_ns". */
 void dn_trace_histogram(dn_trace *trace, const char *name, const dn_hist *hist);
+
+/** The rank's own report as JSON (below 64 KiB), once, at the end. */
+void dn_trace_summary(dn_trace *trace, const char *json);
 
 /** Why the trace ended early: the text once, then NULL; NULL while all is well. lends until close
  */

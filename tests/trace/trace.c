@@ -94,6 +94,7 @@ static void record(int rank, int n_batches) {
     dn_trace_histogram(trace, "enrich.response_ns", hist);
     dn_trace_histogram(trace, "enrich.service_ns", hist);
     free(hist);
+    dn_trace_summary(trace, "{\"rows_out\":40}");
     EXPECT(dn_trace_warning(trace) == NULL);
     dn_trace_close(trace);
 }
@@ -139,6 +140,27 @@ CASE(a_trace_holds_what_happened) {
     end();
 }
 
+/* A run that was killed has segments, but none with a summary. */
+CASE(only_the_last_segment_has_the_summary) {
+    begin();
+    record(0, 65536 + 5);
+    static const char *const expected[] = {NULL, "{\"rows_out\":40}"};
+    for (int segment = 1; segment <= 2; segment++) {
+        char *path = dn_format("%s/trace/run1/r0000-%04d.h5", folder, segment), *text = NULL;
+        dn_h5_file *file;
+        REQUIRE(dn_h5_open(path, &file) == DN_OK);
+        bool there = dn_h5_get_text(file, "/", "summary", &text) == DN_OK;
+        EXPECT(there == (expected[segment - 1] != NULL));
+        if (there) {
+            EXPECT_TEXT(text, expected[segment - 1]);
+        }
+        free(text);
+        dn_h5_close(file);
+        free(path);
+    }
+    end();
+}
+
 CASE(a_full_segment_is_followed_by_another) {
     begin();
     record(0, 65536 + 5);
@@ -167,6 +189,7 @@ CASE(no_trace_is_no_harm) {
     dn_trace_sample_system(NULL);
     dn_trace_sample_pipeline(NULL, 0, &stats);
     dn_trace_stages(NULL, 0, &stats);
+    dn_trace_summary(NULL, "{}");
     EXPECT(dn_trace_warning(NULL) == NULL);
     dn_trace_close(NULL);
     const dn_trace_conf conf = {.output = "/proc/nowhere", .run_id = "x"};

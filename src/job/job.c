@@ -1,5 +1,6 @@
 #include "job/job.h"
 
+#include "base/home.h"
 #include "base/memory.h"
 #include "job/job_parts.h"
 #include "job/registry.h"
@@ -97,12 +98,35 @@ static dn_status init_defaults(dn_job *job) {
     return DN_OK;
 }
 
+/* What a job reads may lie beside the program: `jobs/tweets.yaml` runs in any folder. */
+static void find_paths(const dn_prop *props, void *conf) {
+    for (const dn_prop *prop = props; prop && prop->name; prop++) {
+        char **path = (char **)((char *)conf + prop->offset);
+        if (prop->type == DN_P_PATH && *path && **path) {
+            char *found = dn_home_find(*path);
+            free(*path);
+            *path = found;
+        }
+    }
+}
+
+static void find_inputs(const dn_pipeline_plan *plan) {
+    find_paths(plan->source->props, plan->source_conf);
+    for (int i = 0; i < plan->n_stages; i++) {
+        find_paths(plan->stage[i]->props, plan->stage_conf[i]);
+    }
+    if (plan->scorer) {
+        find_paths(plan->scorer->props, plan->scorer_conf);
+    }
+}
+
 static void finish_defaults(dn_job *job) {
     if (!job->conf.output[0]) {
         free(job->conf.output);
         job->conf.output = dn_format("out/%s", job->conf.job);
     }
     for (int i = 0; i < job->n_pipelines; i++) {
+        find_inputs(&job->pipeline[i]);
         job->pipeline[i].job = job->conf.job;
         job->pipeline[i].max_bad = job->conf.max_bad;
     }
@@ -154,12 +178,14 @@ static dn_status fill(dn_job *job, const dn_yaml *root, const dn_list *set) {
 }
 
 dn_status dn_job_open(const char *path, const dn_list *set, dn_job **out) {
-    dn_yaml_document *document;
-    DN_TRY(dn_yaml_open(path, &document));
+    dn_yaml_document *document = NULL;
     dn_job *job = &((job_private *)dn_alloc(sizeof(job_private)))->job;
-    job->file = dn_strdup(path);
-    dn_status status = fill(job, dn_yaml_root(document), set);
-    dn_yaml_close(document);
+    job->file = dn_home_find(path);
+    dn_status status = dn_yaml_open(job->file, &document);
+    if (status == DN_OK) {
+        status = fill(job, dn_yaml_root(document), set);
+        dn_yaml_close(document);
+    }
     if (status != DN_OK) {
         dn_job_close(job);
         return status;

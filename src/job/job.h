@@ -40,8 +40,8 @@ typedef struct dn_job {
 } dn_job;
 
 /** Reads and binds a job file, then applies `set` ("output=DIR", "enrich.model.path=DIR",
- * "ingest.corpus.limit=10k"). CONFIG and NO_INPUT errors.     ownership  the caller: dn_job_close
- */
+ * "ingest.corpus.limit=10k"). The file and what it reads are looked for in the working directory,
+ * then in dn_home. CONFIG and NO_INPUT errors.     ownership  the caller: dn_job_close */
 dn_status dn_job_open(const char *path, const dn_list *set, dn_job **out);
 void dn_job_close(dn_job *job);
 

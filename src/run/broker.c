@@ -1,5 +1,6 @@
 #include "run/broker.h"
 
+#include "base/home.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -13,22 +14,15 @@
 
 enum { ADDRESS_MAX = 256 };
 
-/* scripts/kafka of the source tree that this program was built in, or of DUNLIN_SCRIPTS. */
+/* scripts/kafka of the installation or the source tree that this program is of, or of
+ * DUNLIN_SCRIPTS. */
 static dn_status find_script(char *out, size_t out_size) {
     const char *folder = getenv("DUNLIN_SCRIPTS");
+    const char *home = dn_home();
     if (folder) {
         snprintf(out, out_size, "%s/kafka", folder);
     } else {
-        char program[1024];
-        ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-        program[n > 0 ? n : 0] = '\0';
-        for (int up = 0; up < 3; up++) {
-            char *slash = strrchr(program, '/');
-            if (slash) {
-                *slash = '\0';
-            }
-        }
-        snprintf(out, out_size, "%s/scripts/kafka", program);
+        snprintf(out, out_size, "%s/scripts/kafka", home ? home : ".");
     }
     if (access(out, X_OK) != 0) {
         return DN_FAIL(BROKER,

@@ -72,8 +72,8 @@ static dn_pipeline_stats stats_now(void) {
     stats.source = (dn_source_stats){.records = 55, .bytes = 5500, .lag = 7};
     stats.fate[DN_KEPT] = 40;
     stats.fate[DN_DEAD] = 10;
-    stats.part[0] = (dn_part_stats){"decode", 2, 5000000, 3, 50};
-    stats.part[1] = (dn_part_stats){"mo\"del", 1, 9000000, 3, 40};
+    stats.part[0] = (dn_part_stats){"decode", 2, 5000000, 3, 50, 0};
+    stats.part[1] = (dn_part_stats){"mo\"del", 1, 9000000, 3, 40, 0};
     stats.ring[0] = (dn_ring_row){"text", {.depth = 3, .capacity = 8}};
     stats.sink[0] = (dn_sink_stats){.rows = 40, .bytes = 4000, .commits = 2};
     return stats;

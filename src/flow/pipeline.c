@@ -281,13 +281,17 @@ void dn_pipeline_drain(dn_pipeline *pipeline) {
     atomic_store(&pipeline->drain, true);
 }
 
-void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status) {
+void dn_pipeline_fail_at_end(dn_pipeline *pipeline, dn_status status) {
     pthread_mutex_lock(&pipeline->lock);
     if (pipeline->status == DN_OK) {
         pipeline->status = status;
         pipeline->failure = *dn_failure_last();
     }
     pthread_mutex_unlock(&pipeline->lock);
+}
+
+void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status) {
+    dn_pipeline_fail_at_end(pipeline, status);
     dn_pipeline_abort(pipeline);
 }
 
@@ -296,6 +300,10 @@ bool dn_pipeline_failed(dn_pipeline *pipeline) {
     bool failed = pipeline->status != DN_OK;
     pthread_mutex_unlock(&pipeline->lock);
     return failed;
+}
+
+bool dn_pipeline_aborted(dn_pipeline *pipeline) {
+    return atomic_load(&pipeline->aborted);
 }
 
 static dn_status start_thread(dn_pipeline *pipeline, pthread_t *thread, void *(*body)(void *),

@@ -84,8 +84,12 @@ void dn_pipeline_drain(dn_pipeline *pipeline);
 /** Stops everything now; nothing more is committed. thread: any */
 void dn_pipeline_abort(dn_pipeline *pipeline);
 
-/** Whether it has failed already. thread: any */
+/** Whether it has failed already. A source that fails does not stop it: what came before is
+ * delivered and committed first. thread: any */
 bool dn_pipeline_failed(dn_pipeline *pipeline);
+
+/** Whether it stopped in the middle, by another failure or dn_pipeline_abort. thread: any */
+bool dn_pipeline_aborted(dn_pipeline *pipeline);
 
 /** Waits until all threads have ended; the pipeline's failure, recorded for the calling thread. */
 dn_status dn_pipeline_join(dn_pipeline *pipeline);

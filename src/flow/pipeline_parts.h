@@ -89,6 +89,10 @@ static inline void dn_meter_add(dn_part_meter *meter, int64_t busy_ns, int64_t r
  */
 void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status);
 
+/** The same without stopping: the source is at an end that is no good one, and all that it gave
+ * goes on to be committed. */
+void dn_pipeline_fail_at_end(dn_pipeline *pipeline, dn_status status);
+
 /** Thread bodies. */
 void *dn_poll_body(void *pipeline);
 void *dn_text_body(void *crew);

@@ -59,7 +59,7 @@ void *dn_poll_body(void *arg) {
         }
     }
     if (status != DN_OK) {
-        dn_pipeline_fail(pipeline, status);
+        dn_pipeline_fail_at_end(pipeline, status);
     }
     dn_ring_close(pipeline->station[0].in);
     return NULL;

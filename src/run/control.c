@@ -61,12 +61,18 @@ static void stop_now(dn_control *control, int signal_number) {
     abort_all(control);
 }
 
-/* A failed pipeline takes the others of its rank with it: they could wait for it for ever. */
+/* A pipeline that broke off takes the others of its rank with it: they could wait for it for ever.
+ * One whose input broke off has committed all; where the others would go on without it, they are
+ * drained. */
 static void check_failures(dn_control *control) {
     for (int i = 0; i < control->n; i++) {
-        if (dn_pipeline_failed(control->pipeline[i])) {
+        if (dn_pipeline_aborted(control->pipeline[i])) {
             abort_all(control);
             return;
+        }
+        if (!control->bounded && atomic_load(&control->ended[i]) &&
+            dn_pipeline_failed(control->pipeline[i])) {
+            drain(control);
         }
     }
 }

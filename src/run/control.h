@@ -29,6 +29,7 @@ typedef struct dn_control {
     dn_wiring *wiring;
     int rank, size;
     bool progress;
+    bool bounded; /**< every pipeline ends by itself */
     dn_telemetry *telemetry;
     struct dn_status_writer *status; /**< NULL: not written */
     bool drained;                    /**< out: a signal asked for an early end */

@@ -162,6 +162,7 @@ static void prepare_control(run_state *run) {
     run->control.rank = run->comm->rank;
     run->control.size = run->comm->size;
     run->control.progress = run->options->progress;
+    run->control.bounded = run->options->bounded;
     run->control.telemetry = run->telemetry;
     run->control.wiring = &run->wiring;
     run->control.status =
@@ -204,6 +205,15 @@ static void end_the_others(run_state *run) {
     }
 }
 
+/* A damaged corpus is met by every rank; each commits what it has before that, and ends. */
+static bool others_end_by_themselves(const run_state *run) {
+    bool whole = run->options->bounded;
+    for (int i = 0; i < run->control.n; i++) {
+        whole = whole && run->control.pipeline[i] && !dn_pipeline_aborted(run->control.pipeline[i]);
+    }
+    return whole;
+}
+
 static dn_status run_pipelines(run_state *run) {
     end_mark marks[DN_MAX_PIPELINES];
     dn_status status = dn_comm_agree(run->comm, open_all(run, marks));
@@ -214,7 +224,7 @@ static dn_status run_pipelines(run_state *run) {
         dn_control_loop(&run->control);
     }
     status = join_all(run);
-    if (status != DN_OK) {
+    if (status != DN_OK && !others_end_by_themselves(run)) {
         end_the_others(run);
     }
     return dn_comm_agree(run->comm, status);

@@ -121,14 +121,19 @@ static int run_command(const dn_command *command, int argc, char **argv) {
         }
         return dn_error_get(dn_failure_last()->error)->exit_status;
     }
-    if (fflush(stdout) != 0) {
-        fprintf(stderr, "dunlin: E1701 standard output cannot be written\n");
-        return EX_IOERR;
-    }
     return exit_status;
 }
 
-int dn_cmd_main(int argc, char **argv) {
+/* What was printed must have arrived. */
+static int flushed(int status) {
+    if (fflush(stdout) != 0 && status == 0) {
+        fprintf(stderr, "dunlin: E1701 standard output cannot be written\n");
+        return EX_IOERR;
+    }
+    return status;
+}
+
+static int run_main(int argc, char **argv) {
     const char *first = argc > 1 ? argv[1] : "";
     if (!first[0]) {
         print_help(stderr);
@@ -148,4 +153,8 @@ int dn_cmd_main(int argc, char **argv) {
     }
     const dn_command *command = find(first);
     return command ? run_command(command, argc - 1, argv + 1) : unknown(first);
+}
+
+int dn_cmd_main(int argc, char **argv) {
+    return flushed(run_main(argc, argv));
 }

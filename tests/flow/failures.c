@@ -64,6 +64,26 @@ CASE(what_was_committed_before_a_failure_stays_and_nothing_comes_twice) {
     }
 }
 
+CASE(what_the_source_gave_before_it_failed_is_committed) {
+    flow_rig *rig = rig_new("pOp", true, 2, RECORDS);
+    rig->trip = RIG_POLL;
+    rig->trip_after = 40;
+    rig->bad_every = 13;
+    EXPECT(rig_run(rig) == DN_FATAL);
+    EXPECT_TEXT(dn_failure_last()->text, "tripped at poll");
+    EXPECT_INT(rig->chunks_polled, 40);
+    EXPECT(rig->sink[0].n > 0 && rig->letters.n > 0);
+    int64_t records = rig->sink[0].n + rig->letters.n, given = 0;
+    for (int p = 0; p < RIG_PARTITIONS; p++) {
+        given += rig->sink[0].cursor[p] > 0 ? rig->sink[0].cursor[p] / 2 : 0;
+    }
+    EXPECT_INT(records, given);
+    EXPECT_INT(rig->sink[0].durable, rig->sink[0].n);
+    EXPECT_INT(rig->sink[1].durable, rig->sink[0].n);
+    EXPECT_INT(rig->letters.durable, rig->letters.n);
+    rig_free(rig);
+}
+
 CASE(the_first_failure_is_reported_not_a_later_one) {
     flow_rig *rig = rig_new("p", true, 1, RECORDS);
     rig->trip = RIG_PURE; /* all four workers trip, one after the other */

@@ -6,8 +6,9 @@
 static _Thread_local dn_failure last;
 
 static const dn_error_info table[DN_E_COUNT] = {
-    [DN_E_NONE] = {"NONE", 0, 0, "No error."},
-#define DN_ERROR(name, number, exit, sentence) [DN_E_##name] = {#name, number, exit, sentence},
+    [DN_E_NONE] = {"NONE", 0, 0, "No error.", "", ""},
+#define DN_ERROR(name, number, exit, sentence, causes, remedy)                                     \
+    [DN_E_##name] = {#name, number, exit, sentence, causes, remedy},
 #include "base/errors.def"
 #undef DN_ERROR
 };

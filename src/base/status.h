@@ -18,7 +18,7 @@ typedef enum dn_status {
 /** What happened: one entry per row of errors.def. */
 typedef enum dn_error {
     DN_E_NONE = 0,
-#define DN_ERROR(name, number, exit, sentence) DN_E_##name,
+#define DN_ERROR(name, number, exit, sentence, causes, remedy) DN_E_##name,
 #include "base/errors.def"
 #undef DN_ERROR
     DN_E_COUNT
@@ -30,6 +30,8 @@ typedef struct dn_error_info {
     int number;      /**< printed as E<number> */
     int exit_status; /**< sysexits.h */
     const char *sentence;
+    const char *causes; /**< typical ones */
+    const char *remedy; /**< what to do */
 } dn_error_info;
 
 enum { DN_FAILURE_TEXT = 1024 };
@@ -60,7 +62,8 @@ void dn_failure_set(const dn_failure *failure);
 #define DN_FAIL(code, ...)            dn_fail(DN_FATAL, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__)
 #define DN_FAIL_AS(status, code, ...) dn_fail(status, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__)
 
-#ifdef __clang_analyzer__ /* it sees one file at a time: tell it that a failure never returns OK */
+#ifdef __clang_analyzer__ /* it sees one file at a time: tell it that a failure never returns OK   \
+                           */
 #undef DN_FAIL
 #define DN_FAIL(code, ...)                                                                         \
     (dn_fail(DN_FATAL, DN_E_##code, __FILE__, __LINE__, __VA_ARGS__), DN_FATAL)

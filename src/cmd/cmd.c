@@ -1,10 +1,12 @@
 #include "cmd/cmd.h"
 
+#include "base/home.h"
 #include "base/log.h"
 #include "cmd/version.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -73,18 +75,62 @@ static void print_help(FILE *out) {
     for (int i = 0; commands[i]; i++) {
         fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
-    fprintf(out,
-            "\n`dunlin COMMAND --help` explains a command, `dunlin --version` prints versions, "
-            "`dunlin --errors` all\n"
-            "error codes with their exit statuses. The main job: dunlin run jobs/tweets.yaml\n");
+    fprintf(
+        out,
+        "\n"
+        "  dunlin COMMAND --help   explains a command, with examples and exit statuses\n"
+        "  dunlin help E2001       explains an error code: causes and what to do\n"
+        "  dunlin --errors         lists all error codes with their exit statuses\n"
+        "  dunlin --version        prints the versions of Dunlin and its libraries\n"
+        "  dunlin --home           prints the folder of jobs, models and scripts\n\n"
+        "Examples:\n"
+        "  dunlin check jobs/tweets.yaml\n"
+        "  dunlin run jobs/tweets.yaml --broker none --set output=out/first\n"
+        "  dunlin explain jobs/tweets.yaml --text \"what a lovely morning\"\n\n"
+        "Exit status: 0 done, others as dunlin --errors says (sysexits.h; 75: start it again to "
+        "go on).\n");
 }
 
-static void print_errors(FILE *out) {
+static int print_errors(FILE *out) {
     fprintf(out, "code   exit  meaning\n");
     for (int i = DN_E_NONE + 1; i < DN_E_COUNT; i++) {
         const dn_error_info *info = dn_error_get((dn_error)i);
         fprintf(out, "E%-5d %4d  %s\n", info->number, info->exit_status, info->sentence);
     }
+    return 0;
+}
+
+static int print_home(FILE *out) {
+    if (!dn_home()) {
+        fprintf(stderr, "dunlin: E1301 neither PREFIX/share/dunlin nor a source tree is above this "
+                        "program; set DUNLIN_HOME\n");
+        return EX_NOINPUT;
+    }
+    fprintf(out, "%s\n", dn_home());
+    return 0;
+}
+
+/* "E2001", "e2001" or "2001". */
+static const dn_error_info *find_error(const char *word) {
+    char *end;
+    long number = strtol(word[0] == 'E' || word[0] == 'e' ? word + 1 : word, &end, 10);
+    for (int i = DN_E_NONE + 1; i < DN_E_COUNT && !*end; i++) {
+        if (dn_error_get((dn_error)i)->number == number) {
+            return dn_error_get((dn_error)i);
+        }
+    }
+    return NULL;
+}
+
+static int explain_error(const char *word) {
+    const dn_error_info *info = find_error(word);
+    if (!info) {
+        fprintf(stderr, "dunlin: E1001 there is no error code %s (see dunlin --errors)\n", word);
+        return EX_USAGE;
+    }
+    printf("E%d, exit status %d: %s\n\ntypical causes\n  %s\nwhat to do\n  %s\n", info->number,
+           info->exit_status, info->sentence, info->causes, info->remedy);
+    return 0;
 }
 
 static const dn_command *find(const char *name) {
@@ -108,10 +154,31 @@ static int unknown(const char *name) {
     return EX_USAGE;
 }
 
+static void print_command_help(const dn_command *command) {
+    printf("dunlin %s: %s\n\n%s", command->name, command->summary, command->help);
+}
+
+/* `help`, `help COMMAND` or `help E2001` */
+static int help(const char *what) {
+    const dn_command *command = find(what);
+    if (command) {
+        print_command_help(command);
+        return 0;
+    }
+    if (find_error(what) || (what[0] == 'E' && strspn(what + 1, "0123456789") > 0)) {
+        return explain_error(what);
+    }
+    if (what[0]) {
+        return unknown(what);
+    }
+    print_help(stdout);
+    return 0;
+}
+
 static int run_command(const dn_command *command, int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("dunlin %s: %s\n\n%s", command->name, command->summary, command->help);
+            print_command_help(command);
             return 0;
         }
     }
@@ -140,16 +207,17 @@ static int run_main(int argc, char **argv) {
         return EX_USAGE;
     }
     if (strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0) {
-        print_help(stdout);
-        return 0;
+        return help(argc > 2 ? argv[2] : "");
     }
     if (strcmp(first, "--version") == 0) {
         dn_version_print(stdout);
         return 0;
     }
     if (strcmp(first, "--errors") == 0) {
-        print_errors(stdout);
-        return 0;
+        return argc > 2 ? explain_error(argv[2]) : print_errors(stdout);
+    }
+    if (strcmp(first, "--home") == 0) {
+        return print_home(stdout);
     }
     const dn_command *command = find(first);
     return command ? run_command(command, argc - 1, argv + 1) : unknown(first);

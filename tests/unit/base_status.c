@@ -11,6 +11,7 @@ CASE(every_error_has_a_row_of_its_own) {
         EXPECT(info->exit_status == 1 || (info->exit_status >= 64 && info->exit_status <= 78));
         size_t length = strlen(info->sentence);
         EXPECT(length > 10 && info->sentence[length - 1] == '.');
+        EXPECT(strlen(info->causes) > 10 && strlen(info->remedy) > 10);
         for (int b = DN_E_NONE + 1; b < a; b++) {
             EXPECT(dn_error_get((dn_error)b)->number != info->number);
         }

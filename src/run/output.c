@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HOST_MAX = 128, SLURM_MAX = 32, TRIES = 3 };
+enum { HOST_MAX = 128, SLURM_MAX = 32, TRIES = 3, END_LOOK_NS = 20 * 1000 * 1000 };
+
+static const int64_t END_WAIT_NS = INT64_C(3000000000);
 
 struct dn_output {
     char *path, *lock;
@@ -115,6 +117,15 @@ static dn_status write_lock(const char *lock, const owner *me) {
     return status;
 }
 
+/* A launcher may return while ranks that it has just ended are still going. */
+static void await_end(const owner *old, const owner *me) {
+    const int64_t until_ns = dn_mono_ns() + END_WAIT_NS;
+    while (strcmp(me->host, old->host) == 0 && kill((pid_t)old->pid, 0) == 0 &&
+           dn_mono_ns() < until_ns) {
+        dn_sleep_until_ns(dn_mono_ns() + END_LOOK_NS);
+    }
+}
+
 static dn_status take_lock(const char *path, const char *lock, bool force) {
     owner me, old;
     this_owner(&me);
@@ -124,6 +135,9 @@ static dn_status take_lock(const char *path, const char *lock, bool force) {
             return status;
         }
         bool readable = read_owner(lock, &old);
+        if (!force && readable) {
+            await_end(&old, &me);
+        }
         if (!force && !(readable && may_take_over(&old, &me))) {
             return DN_FAIL(
                 OUTPUT_BUSY,

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# kill -9 at random moments and the same command again: the same rows, letters and topic lines as undisturbed, none twice.
+# kill.sh KILLS; DN_TEST_SEED chooses the moments
+. tests/fault/lib.sh
+kills=$1
+seed=${DN_TEST_SEED:-20261122}
+RANDOM=$((seed % 32768))
+say "DN_TEST_SEED=$seed"
+mapfile -t options < <(small_options)
+corpus=$tmp/corpus.jsonl out=$tmp/out
+"$DUNLIN" corpus generate -n 6000 --seed "$((seed % 1000))" --bad 3% -o "$corpus"
+begin=$(now_ms)
+tweets "$corpus" "$tmp/calm" "${options[@]}" >"$tmp/summary" || fail "the undisturbed run: status $?"
+alone_ms=$(($(now_ms) - begin))
+rm -r "$tmp/calm"
+begin=$(now_ms)
+tweets_on 2 "$corpus" "$tmp/calm" "${options[@]}" >"$tmp/summary" || fail "the undisturbed run: status $?"
+two_ms=$(($(now_ms) - begin))
+expected=$(all_of "$tmp/calm")
+[ "$(find "$tmp/calm/dead/enrich" -name '*.h5' | wc -l)" -gt 0 ] || fail "no dead letters in enrich: the test would be blind"
+
+# start: the job on one or two ranks in the background; `job` is the process that waits for it, wall_ms what it takes undisturbed
+start() {
+    if [ $((RANDOM % 3)) -eq 0 ]; then
+        wall_ms=$alone_ms
+        tweets "$corpus" "$out" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" &
+    else
+        wall_ms=$two_ms
+        tweets_on 2 "$corpus" "$out" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" &
+    fi
+    job=$!
+}
+
+# ranks: processes of the program below the job
+ranks() {
+    local list=("$job") pid
+    while [ ${#list[@]} -gt 0 ]; do
+        pid=${list[0]}
+        list=("${list[@]:1}")
+        # shellcheck disable=SC2207
+        list+=($(children "$pid"))
+        if [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$DUNLIN")" ]; then
+            echo "$pid"
+        fi
+    done
+}
+
+# check_whole: a run came to its end
+check_whole() {
+    local got
+    got=$(all_of "$out")
+    [ "$got" = "$expected" ] || fail "after $killed kills: rows, letters, topic are $got, expected $expected"
+    rm -rf "$out"
+    whole=$((whole + 1))
+}
+
+killed=0 whole=0
+while [ "$killed" -lt "$kills" ] && [ "$wrong" -eq 0 ]; do
+    start
+    delay=$((RANDOM % (wall_ms + 1)))
+    sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
+    mapfile -t victims < <(ranks)
+    status=0
+    if [ ${#victims[@]} -gt 0 ]; then
+        kill -9 "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null || true
+    fi
+    wait "$job" || status=$?
+    case $status in
+    0) check_whole ;;
+    137) killed=$((killed + 1)) ;;
+    *) if [ ${#victims[@]} -gt 0 ]; then killed=$((killed + 1)); else fail "status $status: $(cat "$tmp/err")"; fi ;;
+    esac
+done
+if [ "$wrong" -eq 0 ]; then
+    tweets_on 2 "$corpus" "$out" "${options[@]}" >"$tmp/summary" || fail "the last run: status $?"
+    check_whole
+fi
+say "$killed kills of runs of $alone_ms and $two_ms ms, $whole runs came to their end"
+finish

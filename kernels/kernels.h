@@ -84,9 +84,11 @@ typedef struct dn_softmax_args {
 
 typedef struct dn_kernels {
     const char *name;      /**< "ref", "cpu" */
-    const char *isa;       /**< "scalar", "avx2", "avx512": what was chosen */
-    const char *precision; /**< "fp32" */
-    /** Prepares w[n][k] (row-major). The result is the caller's: dn_weight_free. */
+    const char *isa;       /**< "scalar", "avx2", "vnni", "amx" ...: what was chosen */
+    const char *precision; /**< of linear(): "fp32", "int8", "bf16"; all else is fp32 always */
+    /** Prepares w[n][k] (row-major). The result is the caller's: dn_weight_free. The narrow
+     * precisions round here, and refuse more than 8,192 inputs and weights that are not finite
+     * (MODEL). */
     dn_status (*pack)(const float *w, int n, int k, dn_weight *out);
     size_t (*attention_scratch)(int max_row_tokens, int hidden, int heads); /**< floats */
     void (*embed)(const dn_embed_args *);
@@ -94,15 +96,18 @@ typedef struct dn_kernels {
     void (*attention)(const dn_attention_args *);
     void (*pool)(const dn_pool_args *);
     void (*softmax)(const dn_softmax_args *);
-    /** FMA peak of one core by this instruction set, GFLOP/s, measured now for about `ms`
-     * milliseconds. */
+    /** Multiply-add peak of one core by the instructions of linear(), 1e9 operations/s (2 per
+     * multiply-add), measured now for about `ms` milliseconds. */
     double (*measure_peak)(int ms);
+    /** The scalar backend that rounds as this one does: what its results are held against. */
+    const struct dn_kernels *oracle;
 } dn_kernels;
 
 void dn_weight_free(dn_weight *weight);
 
-/** The best backend of this machine, or the one that `force` names ("ref", "cpu", "cpu:avx2"; NULL:
- * environment variable DN_BACKEND, else best). An unknown or impossible name is a CONFIG error that
+/** The best backend of this machine, or the one that `force` names: in full ("ref", "cpu:avx2"), by
+ * device ("cpu"), by precision ("fp32", "int8", "bf16"), each the best of its kind; NULL:
+ * environment variable DN_BACKEND, else best. An unknown or impossible name is a CONFIG error that
  * lists what there is. thread  main, at set-up */
 dn_status dn_kernels_select(const char *force, const dn_kernels **out);
 

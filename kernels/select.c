@@ -17,9 +17,13 @@ static const dn_backend *backend_at(int i) {
     return i < dn_n_cpu_backends ? &dn_cpu_backends[i] : i == dn_n_cpu_backends ? &ref : NULL;
 }
 
-/** "cpu" names the best of cpu:*, so a name matches in full or up to a colon. */
+/** "cpu" names the best of cpu:*, "int8" the best of that precision: a name matches in full, up to
+ * a colon, or as the precision. */
 static bool is_named(const dn_backend *backend, const char *name) {
     size_t length = strlen(name);
+    if (strcmp(backend->kernels->precision, name) == 0) {
+        return true;
+    }
     return strncmp(backend->name, name, length) == 0 &&
            (backend->name[length] == '\0' || backend->name[length] == ':');
 }

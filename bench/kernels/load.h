@@ -28,9 +28,9 @@ typedef struct load {
     int32_t *row_start, *token;
     layer layer[LAYERS];
     float *word, *position,
-        *vector; /**< vector: bias, gamma, beta, type of any length up to INNER */
-    float *x, *hidden, *qkv,
-        *inner; /**< x: input [T][H]; the others are what the operations write */
+        *vector;                 /**< vector: bias, gamma, beta, type of any length up to INNER */
+    float *x, *wide;             /**< inputs [T][H], [T][INNER] */
+    float *hidden, *qkv, *inner; /**< what the operations write */
     float *pooled, *logit, *score, *scratch; /**< softmax copies logit to score before it starts */
 } load;
 
@@ -45,6 +45,7 @@ load load_head(const load *load, int n_rows);
 typedef struct bench_case {
     const char *name; /**< the operation and which use of it */
     dn_op_id op;      /**< whose tolerance holds */
+    double slack;     /**< times which, where a narrow precision rounds again what it has rounded */
     void (*run)(const load *load);
     double (*flops)(const load *load);
     double (*bytes)(const load *load);

@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /** Largest difference of a probability from `ref` that counts as equal. */
-#define REPORT_TOLERANCE 1e-5
+#define REPORT_TOLERANCE        1e-5
+#define REPORT_NARROW_TOLERANCE 5e-2
 
 typedef struct header {
     const char *model, *backend, *isa;

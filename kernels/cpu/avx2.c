@@ -4,4 +4,4 @@
 #define DN_LAYOUT "cpu:avx2"
 #include "kernels/cpu/cpu.h"
 
-const dn_kernels dn_kernels_avx2 = DN_CPU_KERNELS("avx2");
+const dn_kernels dn_kernels_avx2 = DN_CPU_FP32("avx2");

@@ -4,4 +4,4 @@
 #define DN_LAYOUT "cpu:avx512"
 #include "kernels/cpu/cpu.h"
 
-const dn_kernels dn_kernels_avx512 = DN_CPU_KERNELS("avx512");
+const dn_kernels dn_kernels_avx512 = DN_CPU_FP32("avx512");

@@ -17,11 +17,19 @@
 
 #include "kernels/cpu/peak.h"
 
-#define DN_CPU_KERNELS(isa_name)                                                                   \
+#define DN_CPU_KERNELS(isa_name, precision_name, oracle_, pack_, linear_, measure_peak_)           \
     {                                                                                              \
-        .name = "cpu", .isa = isa_name, .precision = "fp32", .pack = pack,                         \
-        .attention_scratch = attention_scratch, .embed = embed, .linear = linear,                  \
-        .attention = attention, .pool = pool, .softmax = softmax, .measure_peak = measure_peak     \
+        .name = "cpu", .isa = isa_name, .precision = precision_name, .pack = pack_,                \
+        .attention_scratch = attention_scratch, .embed = embed, .linear = linear_,                 \
+        .attention = attention, .pool = pool, .softmax = softmax, .measure_peak = measure_peak_,   \
+        .oracle = &(oracle_)                                                                       \
     }
+
+/* For fp32 and, after narrow_linear.h, for the narrow precisions. */
+#define DN_CPU_FP32(isa_name)                                                                      \
+    DN_CPU_KERNELS(isa_name, "fp32", dn_kernels_ref, pack, linear, measure_peak)
+#define DN_CPU_NARROW(isa_name, precision_name, oracle_)                                           \
+    DN_CPU_KERNELS(isa_name, precision_name, oracle_, narrow_pack, narrow_linear,                  \
+                   measure_narrow_peak)
 
 #endif

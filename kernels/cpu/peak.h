@@ -6,7 +6,7 @@
 
 /** The best of bursts of a fifth of a millisecond by CPU time, so that a neighbour on the core
  * costs bursts, not the figure. */
-static double measure_peak(int ms) {
+__attribute__((unused)) static double measure_peak(int ms) {
     enum { CHAINS = 12, STEPS = 100000 };
     double best = 0;
     int64_t now_ns = dn_thread_cpu_ns(), stop_ns = now_ns + (int64_t)ms * 1000000;

@@ -1,9 +1,9 @@
 /* The oracle: every operation as its formula is written, scalar, one element after the other. Sums
  * are held in double and rounded once, so that a difference from here is the other backend's own
  * error. Kept for ever; never optimised. */
+#include "kernels/ref/ref.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "kernels/backend.h"
 
 #include <assert.h>
 #include <math.h>
@@ -33,7 +33,7 @@ static void normalise_row(float *x, int n, const float *gamma, const float *beta
     }
 }
 
-static void embed(const dn_embed_args *a) {
+void dn_ref_embed(const dn_embed_args *a) {
     size_t width = (size_t)a->hidden;
     for (int r = 0; r < a->n_rows; r++) {
         for (int t = a->row_start[r]; t < a->row_start[r + 1]; t++) {
@@ -70,22 +70,28 @@ static double dot(const float *x, const float *y, int n) {
     return sum;
 }
 
-static void linear(const dn_linear_args *a) {
+void dn_ref_linear_row(const dn_linear_args *a, int t, const float *x, const float *w, double scale,
+                       const float *column_scale) {
     int n = a->weight->n, k = a->weight->k;
-    const float *w = a->weight->packed;
+    float *out = a->out + (size_t)t * (size_t)n;
+    for (int j = 0; j < n; j++) {
+        double y = dot(x, w + (size_t)j * (size_t)k, k) * scale;
+        y *= column_scale ? (double)column_scale[j] : 1;
+        y += a->bias ? (double)a->bias[j] : 0;
+        y = activate(y, a->activation);
+        y += a->residual ? (double)a->residual[(size_t)t * (size_t)n + (size_t)j] : 0;
+        out[j] = (float)y;
+    }
+    if (a->gamma) {
+        normalise_row(out, n, a->gamma, a->beta, a->epsilon);
+    }
+}
+
+static void linear(const dn_linear_args *a) {
     assert(strcmp(a->weight->layout, "ref") == 0);
     for (int t = 0; t < a->n_tokens; t++) {
-        float *out = a->out + (size_t)t * (size_t)n;
-        for (int j = 0; j < n; j++) {
-            double y = dot(a->x + (size_t)t * (size_t)k, w + (size_t)j * (size_t)k, k);
-            y += a->bias ? (double)a->bias[j] : 0;
-            y = activate(y, a->activation);
-            y += a->residual ? (double)a->residual[(size_t)t * (size_t)n + (size_t)j] : 0;
-            out[j] = (float)y;
-        }
-        if (a->gamma) {
-            normalise_row(out, n, a->gamma, a->beta, a->epsilon);
-        }
+        dn_ref_linear_row(a, t, a->x + (size_t)t * (size_t)a->weight->k, a->weight->packed, 1,
+                          NULL);
     }
 }
 
@@ -104,7 +110,7 @@ static void softmax_row(float *x, int n) {
     }
 }
 
-static size_t attention_scratch(int max_row_tokens, int hidden, int heads) {
+size_t dn_ref_attention_scratch(int max_row_tokens, int hidden, int heads) {
     (void)hidden, (void)heads;
     return (size_t)max_row_tokens;
 }
@@ -131,7 +137,7 @@ static void attend(const dn_attention_args *a, int begin, int end, int query, in
     }
 }
 
-static void attention(const dn_attention_args *a) {
+void dn_ref_attention(const dn_attention_args *a) {
     for (int r = 0; r < a->n_rows; r++) {
         for (int t = a->row_start[r]; t < a->row_start[r + 1]; t++) {
             for (int head = 0; head < a->heads; head++) {
@@ -153,7 +159,7 @@ static void pool_row(const dn_pool_args *a, int r, dn_pooling part, float *out) 
     }
 }
 
-static void pool(const dn_pool_args *a) {
+void dn_ref_pool(const dn_pool_args *a) {
     for (int r = 0; r < a->n_rows; r++) {
         for (int p = 0; p < a->n_parts; p++) {
             pool_row(a, r, a->part[p], a->out + (size_t)(r * a->n_parts + p) * (size_t)a->hidden);
@@ -161,7 +167,7 @@ static void pool(const dn_pool_args *a) {
     }
 }
 
-static void softmax(const dn_softmax_args *a) {
+void dn_ref_softmax(const dn_softmax_args *a) {
     for (int r = 0; r < a->n_rows; r++) {
         softmax_row(a->x + (size_t)r * (size_t)a->stride + a->begin, a->classes);
     }
@@ -169,7 +175,7 @@ static void softmax(const dn_softmax_args *a) {
 
 /** Scalar multiply-adds in eight independent chains, which is what this backend could reach at
  * best. */
-static double measure_peak(int ms) {
+double dn_ref_measure_peak(int ms) {
     enum { CHAINS = 8, STEPS = 100000 };
     volatile float sink = 0;
     double best = 0;
@@ -197,11 +203,12 @@ const dn_kernels dn_kernels_ref = {
     .isa = "scalar",
     .precision = "fp32",
     .pack = pack,
-    .attention_scratch = attention_scratch,
-    .embed = embed,
+    .attention_scratch = dn_ref_attention_scratch,
+    .embed = dn_ref_embed,
     .linear = linear,
-    .attention = attention,
-    .pool = pool,
-    .softmax = softmax,
-    .measure_peak = measure_peak,
+    .attention = dn_ref_attention,
+    .pool = dn_ref_pool,
+    .softmax = dn_ref_softmax,
+    .measure_peak = dn_ref_measure_peak,
+    .oracle = &dn_kernels_ref,
 };

@@ -45,6 +45,22 @@ CASE(cpu_names_the_best_instruction_set) {
     EXPECT(kernels == table[0]);
 }
 
+CASE(precision_names_the_best_backend_of_it) {
+    static const char *const precisions[] = {"fp32", "int8", "bf16"};
+    const dn_kernels *table[16], *kernels = NULL;
+    const char *names[16];
+    int n = dn_kernels_list(table, names, 16);
+    for (int p = 0; p < 3; p++) {
+        const dn_kernels *first = NULL;
+        for (int i = n - 1; i >= 0; i--) {
+            first = table[i] && strcmp(table[i]->precision, precisions[p]) == 0 ? table[i] : first;
+        }
+        kernels = NULL;
+        EXPECT(dn_kernels_select(precisions[p], &kernels) == (first ? DN_OK : DN_FATAL));
+        EXPECT(kernels == first);
+    }
+}
+
 CASE(unknown_name_is_a_clear_error) {
     static const char *const wrong[] = {"gpu", "cpu:", "cpu:avx", "re", "refs", "CPU"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -2,15 +2,17 @@
  * every backend; and that a row's scores do not depend on the batch it is in, bit for bit. */
 #include "model/model.h"
 #include "model/safetensors.h"
+#include "precision.h"
 #include "test.h"
 
-enum { MAX_BACKENDS = 16, MAX_ROWS = 64, MAX_TOKENS = 2048, N_MIXED = 8, MAX_MIXED = 6 };
+enum { MAX_BACKENDS = 32, MAX_ROWS = 64, MAX_TOKENS = 2048, N_MIXED = 8, MAX_MIXED = 6 };
 
 static const char *const models[] = {"tiny", "h48", "h64", "h96"};
 enum { N_MODELS = sizeof models / sizeof *models };
 
 /** A small model, its golden, and the batch of the golden. */
 typedef struct fixture {
+    const dn_kernels *kernels;
     dn_model *model;
     dn_workspace *space;
     dn_safetensors *golden;
@@ -28,6 +30,7 @@ static int read_ints(const dn_safetensors *file, const char *name, int32_t *out)
 static fixture *open_fixture(const char *name, const dn_kernels *kernels) {
     fixture *f = calloc(1, sizeof *f);
     char path[256];
+    f->kernels = kernels;
     snprintf(path, sizeof path, "tests/data/%s", name);
     if (dn_model_open(path, kernels, &f->model) != DN_OK) {
         fprintf(stderr, "%s\n", dn_failure_last()->text);
@@ -84,15 +87,16 @@ static float *golden_floats(const fixture *f, const char *name, size_t n) {
 }
 
 static void check_layer(void *ctx, int layer, const float *hidden, int n_tokens, int width) {
+    const fixture *f = ctx;
     char name[32];
     snprintf(name, sizeof name, "hidden.%d", layer);
     size_t n = (size_t)n_tokens * (size_t)width;
-    float *golden = golden_floats(ctx, name, n);
-    double error = distance(hidden, golden, n);
-    if (!(error < 1e-5)) {
+    float *golden = golden_floats(f, name, n);
+    double error = distance(hidden, golden, n), allowed = model_tolerance(f->kernels);
+    if (!(error < allowed)) {
         fprintf(stderr, "%s: relative error %g\n", name, error);
     }
-    EXPECT(error < 1e-5);
+    EXPECT(error < allowed);
     free(golden);
 }
 
@@ -110,11 +114,11 @@ static void check_scores(fixture *f, const char *backend) {
             size_t row = i / (size_t)head->n_labels, label = i % (size_t)head->n_labels;
             got[i] = f->score[row * (size_t)info->score_width + (size_t)head->begin + label];
         }
-        if (!(distance(got, golden, n) < 1e-5)) {
-            fprintf(stderr, "%s on %s: relative error %g\n", name, backend,
-                    distance(got, golden, n));
+        double error = distance(got, golden, n), allowed = model_tolerance(f->kernels);
+        if (!(error < allowed)) {
+            fprintf(stderr, "%s on %s: relative error %g\n", name, backend, error);
         }
-        EXPECT(distance(got, golden, n) < 1e-5);
+        EXPECT(error < allowed);
         free(golden);
         free(got);
     }

@@ -1,0 +1,58 @@
+#ifndef DN_KERNELS_NARROW_H
+#define DN_KERNELS_NARROW_H
+/** How the narrow precisions round, so that every backend of one precision makes the same numbers;
+ * internal to kernels/.
+ *
+ * int8: y = s_x s_w sum(q_x q_w), the sum in integers and exact. One scale per weight row and, made
+ * anew for every batch, one per token, symmetric about zero:
+ *
+ *     scale = largest |x| / LEVELS        q = round_to_even(x * (LEVELS / largest |x|))
+ *
+ * each step rounded to float32. Weights have 127 levels; activations 127, or 2047 where the units
+ * multiply 16 bits anyway. bf16: operands rounded to even, sums in float32, no scales.
+ *
+ * A matrix of few outputs (the heads) would gain nothing and stays fp32. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    DN_NARROW_MIN_OUTPUTS = 17,  /* fewer stay fp32 */
+    DN_NARROW_MAX_INPUTS = 8192, /* 2047 * 127 * 8192 still fits the 32-bit sum */
+    DN_WEIGHT_LEVELS = 127
+};
+
+/* A row whose largest value is below this counts as zero: the quotient would overflow. */
+#define DN_NARROW_TINY 0x1p-100f
+
+/** What to multiply by before rounding. */
+static inline float dn_narrow_factor(float largest, int levels) {
+    return largest < DN_NARROW_TINY ? 0.0f : (float)levels / largest;
+}
+/** What to multiply the integers by afterwards. */
+static inline float dn_narrow_scale(float largest, int levels) {
+    return largest < DN_NARROW_TINY ? 0.0f : largest / (float)levels;
+}
+
+static inline float dn_largest(const float *x, int n) {
+    float largest = 0;
+    for (int i = 0; i < n; i++) {
+        largest = fmaxf(largest, fabsf(x[i]));
+    }
+    return largest;
+}
+
+/** The upper half of the float, rounded to even; NaN and infinity are for the caller to exclude. */
+static inline uint16_t dn_bf16_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+static inline float dn_bf16_float(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+#endif

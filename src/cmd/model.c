@@ -1,4 +1,5 @@
 #include "model/model.h"
+#include "base/home.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "cmd/cmd.h"
@@ -303,7 +304,10 @@ static dn_status run(int argc, char **argv) {
     }
     for (const action *a = actions; a->name; a++) {
         if (strcmp(a->name, argv[optind]) == 0) {
-            return a->run(argv[optind + 1], backend);
+            char *dir = dn_home_find(argv[optind + 1]);
+            dn_status status = a->run(dir, backend);
+            free(dir);
+            return status;
         }
     }
     return dn_cmd_usage("model", "'%s' is none of tokenize, score, describe", argv[optind]);

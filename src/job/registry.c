@@ -11,13 +11,32 @@
 const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generator,
                                            &dn_source_kafka_topic, NULL};
 
-const dn_stage_ops *const dn_stages[] = {&dn_stage_decode, &dn_stage_clean, &dn_stage_tokenise,
-                                         &dn_stage_null, NULL};
+enum { MAX_STAGES = 64 }; /* ours and those of a foreign program */
+const dn_stage_ops *dn_stages[MAX_STAGES + 1] = {&dn_stage_decode, &dn_stage_clean,
+                                                 &dn_stage_tokenise, &dn_stage_null, NULL};
 
 const dn_scorer_ops *const dn_scorers[] = {&dn_scorer_model, &dn_scorer_none, NULL};
 
 const dn_sink_ops *const dn_sinks[] = {&dn_sink_rows_h5, &dn_sink_kafka_topic, &dn_sink_null,
                                        &dn_sink_dead_letters, NULL};
+
+dn_status dn_stage_register(const dn_stage_ops *stage) {
+    if (!stage->name || !stage->summary || !stage->bind || !stage->run) {
+        return DN_FAIL(CONFIG, "a stage to register needs a name, a summary, bind and run (%s)",
+                       stage->name ? stage->name : "this one has no name");
+    }
+    int n = 0;
+    for (; dn_stages[n]; n++) {
+        if (strcmp(dn_stages[n]->name, stage->name) == 0) {
+            return DN_FAIL(CONFIG, "there is already a stage '%s'", stage->name);
+        }
+    }
+    if (n == MAX_STAGES) {
+        return DN_FAIL(CONFIG, "stage '%s': there are already %d stages", stage->name, n);
+    }
+    dn_stages[n] = stage;
+    return DN_OK;
+}
 
 /* Finds a row by name in any of the tables above: each begins with its name. */
 static const void *find(const void *const *table, const char *what, const char *name) {

@@ -27,6 +27,7 @@ static const struct {
     dn_status (*load)(const dn_json_at *root, dn_token_table *out);
 } models[] = {
     {"WordPiece", &dn_kind_wordpiece, dn_wordpiece_from_json},
+    {"BPE", &dn_kind_bpe, dn_bpe_from_json},
 };
 static const struct {
     const char *file;
@@ -34,6 +35,8 @@ static const struct {
     dn_status (*load)(const char *dir, dn_token_table *out);
 } files[] = {
     {"vocab.txt", &dn_kind_wordpiece, dn_wordpiece_from_files},
+    {"merges.txt", &dn_kind_bpe, dn_bpe_from_files},
+    {"vocab.json", &dn_kind_bpe, dn_bpe_from_files},
 };
 
 static bool has_file(const char *dir, const char *name) {

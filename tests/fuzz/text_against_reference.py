@@ -1,11 +1,14 @@
 """Compares Dunlin's text folder with the reference libraries over far more input than the committed digests hold.
 
   pip install -r models/tweets/requirements.txt
-  python tests/fuzz/text_against_reference.py build/dev/tests/text/text_lines [--strings 200000] [--seed 1]
+  python tests/fuzz/text_against_reference.py build/dev/tests/text/text_lines [--strings 200000] [--seed 1] [--model DIR]...
 
 Token ids against transformers' BertTokenizerFast, normalisation against models/tweets/normalise.py: on random mixtures
 of tricky pieces, on pairs of code points that normalisation may reorder, on every code point, and on the real corpus in
 $DUNLIN_DATA where it is there. Prints the first differences and fails.
+
+--model compares another tokeniser instead (BPE, unigram; tokenizer.json or the older files in DIR) over the same texts; by
+default those of tests/data/tokenisers come last.
 """
 import argparse
 import json
@@ -15,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 
+import tokenizers
 import transformers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,7 +30,7 @@ from token_texts import TEXTS  # noqa: E402
 
 MAX_TOKENS = 1 << 20
 SPACES = " \t\n\r\v\f\x1c\x85\xa0\u1680\u2003\u2028\u202f\u3000\u200b"
-JOINTS = ["@", "@a", "http://", "https://x", "&amp;", "&#64;", "&#x1F600;", "&lt", "&", "#", "'", "[SEP]", "[", "]", ".", "_", "-"]
+JOINTS = ["<s>", "</s>", "<mask>", "<mask", "<unk>", "'s", "'re", "'LL", "'d", "\u2581", "\u2581a", "  ", " \u0301", "\r\n", "\uff1cmask\uff1e", "\ufdfa", "\u0600", "@", "@a", "http://", "https://x", "&amp;", "&#64;", "&#x1F600;", "&lt", "&", "#", "'", "[SEP]", "[", "]", ".", "_", "-"]
 # Marks of several combining classes that the reference keeps, that it strips, and starters that it strips.
 MARKS = [0x1d165, 0x1d166, 0x1d16d, 0x302e, 0x302f, 0x9be, 0x94d, 0x1bf2, 0xa953, 0x16ff0, 0x1133b, 0x10efd, 0x300, 0x316, 0x34f, 0x903,
          0x488, 0x200d, 0xad, 0xe33, 0x1ac1, 0x111c0, 0x11f41, 0x1715]
@@ -115,11 +119,32 @@ def compare_options(program, texts, every):
     return wrong
 
 
+def reference_of(directory):
+    """From tokenizer.json as it is; from the older files through the class that reads them."""
+    path = pathlib.Path(directory)
+    if (path / "tokenizer.json").exists():
+        return tokenizers.Tokenizer.from_file(str(path / "tokenizer.json"))
+    kind = transformers.RobertaTokenizer if (path / "merges.txt").exists() else transformers.XLMRobertaTokenizer
+    return kind.from_pretrained(directory).backend_tokenizer
+
+
+def compare_model(program, directory, texts, batch=500_000):
+    tokenizer, wrong = reference_of(directory), 0
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    for start in range(0, len(texts), batch):
+        part = texts[start:start + batch]
+        want = [e.ids for e in tokenizer.encode_batch(part)]
+        wrong += differences(f"{directory} {start}", part, run(program, ["ids", str(directory), str(MAX_TOKENS)], part), want)
+    return wrong
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("program")
     parser.add_argument("--strings", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--model", action="append", default=[])
     args = parser.parse_args()
     rng = random.Random(args.seed)
     texts = [random_text(rng) for _ in range(args.strings)]
@@ -129,10 +154,13 @@ def main():
     except FileNotFoundError:
         corpus = []
         print("real corpus: skipped, it is not there")
+    if args.model:
+        return sum(compare_model(args.program, model, texts + codes + corpus) for model in args.model) > 0
     wrong = compare_letters(args.program, texts + codes)
     texts += corpus
     wrong += compare_options(args.program, texts, args.strings)
     wrong += differences("normalise", texts, run(args.program, ["normalise", "tweeteval"], texts), [normalise(t) for t in texts])
+    wrong += sum(compare_model(args.program, model, texts + codes) for model in sorted((ROOT / "tests" / "data" / "tokenisers").glob("*/")))
     return wrong > 0
 
 

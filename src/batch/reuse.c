@@ -30,18 +30,19 @@ typedef struct stripe {
 } stripe;
 
 struct dn_reuse {
-    int width;
+    int width, token_width;
     uint64_t log_bytes; /**< per stripe, a multiple of UNIT */
     uint64_t n_sets;    /**< per stripe, a power of two */
     stripe stripe[STRIPES];
 };
 
 static uint64_t entry_bytes(const dn_reuse *reuse, int n) {
-    uint64_t bytes = sizeof(entry) + 4 * ((uint64_t)n + (uint64_t)reuse->width);
+    uint64_t per_token = 1 + (uint64_t)reuse->token_width;
+    uint64_t bytes = sizeof(entry) + 4 * ((uint64_t)n * per_token + (uint64_t)reuse->width);
     return (bytes + UNIT - 1) / UNIT * UNIT;
 }
 
-dn_status dn_reuse_new(size_t bytes, int width, dn_reuse **out) {
+dn_status dn_reuse_new(size_t bytes, int width, int token_width, dn_reuse **out) {
     if (bytes < MIN_BYTES) {
         return DN_FAIL(CONFIG,
                        "%zu bytes for the reuse of scores; at least %d are needed, 0 turns it off",
@@ -49,6 +50,7 @@ dn_status dn_reuse_new(size_t bytes, int width, dn_reuse **out) {
     }
     dn_reuse *reuse = dn_alloc(sizeof *reuse);
     reuse->width = width;
+    reuse->token_width = token_width;
     uint64_t share = bytes / STRIPES;
     uint64_t per_text = entry_bytes(reuse, TYPICAL_TOKENS) + sizeof(slot);
     reuse->n_sets = 1;
@@ -117,12 +119,25 @@ static const unsigned char *lookup(const dn_reuse *reuse, const stripe *s, uint6
     return NULL;
 }
 
-bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score) {
+/** Bytes of one text's scores, and of its tokens'. */
+static size_t score_bytes(const dn_reuse *reuse) {
+    return (size_t)reuse->width * sizeof(float);
+}
+
+static size_t token_bytes(const dn_reuse *reuse, int n) {
+    return (size_t)n * (size_t)reuse->token_width * sizeof(float);
+}
+
+bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score,
+                   float *token_score) {
     stripe *s = stripe_of(reuse, hash);
     pthread_mutex_lock(&s->lock);
     const unsigned char *scores = lookup(reuse, s, hash, id, n);
     if (scores) {
-        memcpy(score, scores, (size_t)reuse->width * sizeof *score);
+        memcpy(score, scores, score_bytes(reuse));
+        if (reuse->token_width) {
+            memcpy(token_score, scores + score_bytes(reuse), token_bytes(reuse, n));
+        }
     }
     pthread_mutex_unlock(&s->lock);
     return scores != NULL;
@@ -150,7 +165,8 @@ static slot *oldest(slot *set) {
     return choice;
 }
 
-void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, const float *score) {
+void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, const float *score,
+                  const float *token_score) {
     uint64_t bytes = entry_bytes(reuse, n);
     if (bytes > reuse->log_bytes) {
         return;
@@ -164,7 +180,11 @@ void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, cons
         size_t id_bytes = (size_t)n * sizeof *id;
         memcpy(to, &head, sizeof head);
         memcpy(to + sizeof head, id, id_bytes);
-        memcpy(to + sizeof head + id_bytes, score, (size_t)reuse->width * sizeof *score);
+        to += sizeof head + id_bytes;
+        memcpy(to, score, score_bytes(reuse));
+        if (reuse->token_width) {
+            memcpy(to + score_bytes(reuse), token_score, token_bytes(reuse, n));
+        }
         *oldest(set_of(reuse, s, hash)) = (slot){position, hash};
     }
     pthread_mutex_unlock(&s->lock);

@@ -19,17 +19,20 @@
 
 typedef struct dn_reuse dn_reuse;
 
-/** A table of about `bytes` in all for rows of `width` floats. CONFIG error below 64 KiB.
- *  ownership  the caller: dn_reuse_free */
-dn_status dn_reuse_new(size_t bytes, int width, dn_reuse **out);
+/** A table of about `bytes` in all for `width` floats a text and `token_width` a token. CONFIG
+ * error below 64 KiB.   ownership  the caller: dn_reuse_free */
+dn_status dn_reuse_new(size_t bytes, int width, int token_width, dn_reuse **out);
 void dn_reuse_free(dn_reuse *reuse);
 
-/** Copies the scores of these ids; false when they are not there. `hash` is any function of the
+/** Copies the scores of these ids, score[width] and token_score[n][token_width] (NULL where that is
+ * 0); false when they are not there. `hash` is any function of the
  * ids, of which all 64 bits should be good.     thread  any     blocks  for another's copy in the
  * same stripe */
-bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score);
+bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score,
+                   float *token_score);
 
 /** Keeps a copy. Ids too long for the table are not kept.     thread  any */
-void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, const float *score);
+void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, const float *score,
+                  const float *token_score);
 
 #endif

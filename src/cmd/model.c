@@ -2,7 +2,7 @@
 #include "base/home.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "cmd/cmd.h"
+#include "cmd/model_parts.h"
 #include "io/json_write.h"
 #include "text/normalise.h"
 #include "text/tokeniser.h"
@@ -149,39 +149,6 @@ typedef struct scoring {
     dn_out out;
 } scoring;
 
-static void write_head(const dn_model_head *head, const float *score, bool labels, dn_out *out) {
-    dn_out_key(out, head->name);
-    if (labels) {
-        int best = 0;
-        for (int i = 1; i < head->n_labels; i++) {
-            best = score[i] > score[best] ? i : best;
-        }
-        dn_out_string(out, dn_span_of(head->labels[best]));
-        return;
-    }
-    dn_out_open(out, '{');
-    for (int i = 0; i < head->n_labels; i++) {
-        dn_out_key(out, head->labels[i]);
-        dn_out_f32(out, score[i]);
-    }
-    dn_out_close(out, '}');
-}
-
-static void write_row(const scoring *s, const float *score, dn_out *out) {
-    static const char *const sections[] = {"labels", "scores"};
-    dn_out_open(out, '{');
-    for (int section = 0; section < 2; section++) {
-        dn_out_key(out, sections[section]);
-        dn_out_open(out, '{');
-        for (int h = 0; h < s->info->n_model_heads; h++) {
-            const dn_model_head *head = &s->info->model_head[h];
-            write_head(head, score + head->begin, section == 0, out);
-        }
-        dn_out_close(out, '}');
-    }
-    dn_out_close(out, '}');
-}
-
 static dn_status flush(scoring *s) {
     if (s->n_rows == 0) {
         return DN_OK;
@@ -189,7 +156,7 @@ static dn_status flush(scoring *s) {
     dn_batch batch = {s->n_rows, s->n_tokens, s->token, s->row_start};
     DN_TRY(dn_model_score(s->model, s->workspace, &batch, s->score));
     for (int row = 0; row < s->n_rows; row++) {
-        write_row(s, s->score + (size_t)row * (size_t)s->info->score_width, &s->out);
+        dn_model_write_row(s->info, &batch, row, s->score, &s->out);
         print_line(&s->out);
     }
     s->n_rows = s->n_tokens = 0;
@@ -225,7 +192,8 @@ static dn_status score_open(scoring *s, const char *dir, const char *backend) {
     DN_TRY(dn_tokeniser_open(dir, &s->tokeniser));
     DN_TRY(dn_tokeniser_check(s->tokeniser, dir, s->info->vocabulary));
     s->cache = dn_token_cache_new();
-    s->score = dn_alloc_array(BATCH_ROWS * (size_t)s->info->score_width, sizeof *s->score);
+    s->score =
+        dn_alloc_array(dn_model_score_floats(s->model, BATCH_ROWS, BATCH_TOKENS), sizeof *s->score);
     return dn_workspace_new(s->model, BATCH_TOKENS, BATCH_ROWS, &s->workspace);
 }
 
@@ -270,9 +238,10 @@ static dn_status describe(const char *dir, const char *backend) {
            kernels->name, kernels->isa, kernels->precision, info->sha256);
     printf("texts    normalised as '%s'\n", info->normalise);
     for (int h = 0; h < info->n_model_heads; h++) {
-        printf("head     %-12s", info->model_head[h].name);
-        for (int i = 0; i < info->model_head[h].n_labels; i++) {
-            printf("%s %s", i ? "," : "", info->model_head[h].labels[i]);
+        const dn_model_head *head = &info->model_head[h];
+        printf("head     %-12s %-9s", head->name, dn_head_kind_names[head->kind]);
+        for (int i = 0; head->labels && i < head->n_labels; i++) {
+            printf("%s %s", i ? "," : "", head->labels[i]);
         }
         printf("\n");
     }

@@ -1,34 +1,66 @@
 #ifndef DN_MODEL_CONFIG_H
 #define DN_MODEL_CONFIG_H
-/** What config.json says: the shape of the encoder (Hugging Face's BertConfig) and, in its "dunlin"
- * object, how texts are prepared, pooled and which heads stand on the encoder.
+/** What config.json says: the family and shape of the encoder, and which heads stand on it. Heads
+ * come from the first of these that is there:
  *
- *   "dunlin": {"normalise": "tweeteval", "max_tokens": 128, "pooling": ["cls", "mean"],
- *              "heads": [{"name": "irony", "labels": ["non_irony", "irony"], "kind": "softmax"}]}
+ *   1. "heads" of the "dunlin" object: any number, tensors heads.NAME.weight and .bias
+ *        "dunlin": {"normalise": "tweeteval", "max_tokens": 128, "pooling": ["cls", "mean"],
+ *                   "heads": [{"name": "irony", "kind": "softmax", "labels": ["no", "yes"]},
+ *                             {"name": "topics", "kind": "sigmoid", "labels": ["art", "sport"]},
+ *                             {"name": "entities", "kind": "tokens", "labels": ["O", "B-PER"]},
+ *                             {"name": "embedding", "kind": "embedding", "pooling": "mean",
+ *                              "l2": true}]}
+ *   2. modules.json of sentence-transformers: one head "embedding"
+ *   3. the checkpoint's own classifier, for texts ("label") or tokens ("entities"), as
+ *      `architectures` says, labels from id2label; "dunlin": {"head": NAME} renames it
  *
- * Without one, the directory is read as a sequence-classification checkpoint: pooler and
- * classifier, labels from id2label, one head "label". What the encoder cannot compute exactly
- * (another activation, relative positions, several labels at once) is refused by name. */
+ * What the encoder cannot compute exactly (another activation, relative positions) is refused by
+ * name. */
 #include "io/json.h"
+#include "model/family.h"
 #include "model/model.h"
 
 enum { DN_MAX_HEADS = 16, DN_MAX_LABELS = 254 };
 
+/** How an embedding is made of the token states. */
+typedef struct dn_embedding_form {
+    dn_pooling pooling;
+    bool unit_length;
+} dn_embedding_form;
+
 typedef struct dn_config {
-    int hidden, layers, heads, intermediate, vocabulary, max_positions, types;
+    const dn_family *family;
+    int hidden, layers, heads, intermediate, vocabulary, types;
+    int embedding;      /**< width of the embedding tables */
+    int position_rows;  /**< of the position table */
+    int first_position; /**< of a row's first token */
+    int max_positions;  /**< longest row */
     float epsilon;
     int max_tokens;
     const char *normalise; /**< "tweeteval" or "none" */
-    int n_parts;
+    int n_parts;           /**< 0: no head reads pooled texts */
     dn_pooling part[2];
-    bool has_pooler; /**< a tanh layer between pooling and heads */
-    int n_model_heads, score_width;
+    bool own_head;  /**< the checkpoint's, not "dunlin".heads: the family names its tensors */
+    bool has_dense; /**< a dense layer between pooling and text heads: the family's */
+    int n_model_heads;
     dn_model_head model_head[DN_MAX_HEADS];
-    dn_json *doc; /**< keeps the texts alive */
+    dn_embedding_form form[DN_MAX_HEADS]; /**< of heads that are embeddings */
+    int text_width;                       /**< columns of softmax and sigmoid heads: the first */
+    int score_width;                      /**< those and the embeddings behind them */
+    int token_width;                      /**< columns of token heads */
+    dn_json *doc;                         /**< keeps the texts alive */
 } dn_config;
 
-/** Reads DIR/config.json; MODEL errors name the field.   ownership  the caller: dn_config_free */
+/** Reads DIR/config.json, and of sentence-transformers DIR/modules.json and what it names; MODEL
+ * errors name the field.   ownership  the caller: dn_config_free */
 dn_status dn_config_load(const char *dir, dn_config *out);
 void dn_config_free(dn_config *config);
+
+/** Where a head's weights are: "heads.NAME" or the checkpoint's own name. */
+void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
+                           char *out);
+
+/** heads.c: everything below the shape. */
+dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_config *config);
 
 #endif

@@ -1,5 +1,8 @@
 #include "model/encoder.h"
 
+#include <math.h>
+#include <string.h>
+
 /** What every step of one pass needs. */
 typedef struct pass {
     const dn_config *config;
@@ -16,23 +19,6 @@ static void probe(const pass *p, int layer) {
     }
 }
 
-static void embed(const pass *p) {
-    p->kernels->embed(&(dn_embed_args){
-        .n_tokens = p->batch->n_tokens,
-        .n_rows = p->batch->n_rows,
-        .hidden = p->config->hidden,
-        .token = p->batch->token,
-        .row_start = p->batch->row_start,
-        .word = p->weights->word,
-        .position = p->weights->position,
-        .type = p->weights->type,
-        .gamma = p->weights->embedding_norm.gamma,
-        .beta = p->weights->embedding_norm.beta,
-        .epsilon = p->config->epsilon,
-        .out = p->space->x,
-    });
-}
-
 static void project(const pass *p, int n, const float *x, const dn_dense *dense, dn_activation act,
                     float *out) {
     p->kernels->linear(&(dn_linear_args){.n_tokens = n,
@@ -41,6 +27,29 @@ static void project(const pass *p, int n, const float *x, const dn_dense *dense,
                                          .bias = dense->bias,
                                          .activation = act,
                                          .out = out});
+}
+
+static void embed(const pass *p) {
+    const dn_weights *weights = p->weights;
+    bool projected = weights->projection.weight.packed != NULL;
+    float *out = projected ? p->space->context : p->space->x;
+    p->kernels->embed(&(dn_embed_args){
+        .n_tokens = p->batch->n_tokens,
+        .n_rows = p->batch->n_rows,
+        .hidden = p->config->embedding,
+        .token = p->batch->token,
+        .row_start = p->batch->row_start,
+        .word = weights->word,
+        .position = weights->position,
+        .type = weights->type,
+        .gamma = weights->embedding_norm.gamma,
+        .beta = weights->embedding_norm.beta,
+        .epsilon = p->config->epsilon,
+        .out = out,
+    });
+    if (projected) {
+        project(p, p->batch->n_tokens, out, &weights->projection, DN_ACT_NONE, p->space->x);
+    }
 }
 
 /** x = norm(x + dense(in)) */
@@ -82,29 +91,110 @@ static void run_layer(const pass *p, const dn_layer *layer) {
     project_back(p, space->wide, &layer->down, &layer->output_norm);
 }
 
-static void run_heads(const pass *p, float *score) {
+static void pool(const pass *p, int n_parts, const dn_pooling *part) {
+    p->kernels->pool(&(dn_pool_args){
+        .n_rows = p->batch->n_rows,
+        .hidden = p->config->hidden,
+        .row_start = p->batch->row_start,
+        .n_parts = n_parts,
+        .part = {part[0], part[n_parts - 1]},
+        .x = p->space->x,
+        .out = p->space->pooled,
+    });
+}
+
+/** A probability for each label by itself. */
+static void sigmoid(int n_rows, int stride, const dn_model_head *head, float *x) {
+    for (int row = 0; row < n_rows; row++) {
+        float *y = x + (size_t)row * (size_t)stride + head->begin;
+        for (int i = 0; i < head->n_labels; i++) {
+            y[i] = (float)(1 / (1 + exp(-(double)y[i])));
+        }
+    }
+}
+
+/** Logits to probabilities, for the heads of one matrix. */
+static void finish_heads(const pass *p, bool tokens, int n_rows, int stride, float *x) {
+    for (int i = 0; i < p->config->n_model_heads && !p->space->wants_logits; i++) {
+        const dn_model_head *head = &p->config->model_head[i];
+        if ((head->kind == DN_HEAD_TOKENS) != tokens) {
+            continue;
+        }
+        if (head->kind == DN_HEAD_SIGMOID) {
+            sigmoid(n_rows, stride, head, x);
+        } else if (head->kind != DN_HEAD_EMBEDDING) {
+            p->kernels->softmax(&(dn_softmax_args){n_rows, stride, head->begin, head->n_labels, x});
+        }
+    }
+}
+
+/** Columns [begin, begin + width) of the score rows. */
+static void put_columns(const pass *p, const float *from, int begin, int width, float *score) {
+    size_t stride = (size_t)p->config->score_width, n = (size_t)width;
+    for (int row = 0; row < p->batch->n_rows; row++) {
+        memcpy(score + (size_t)row * stride + begin, from + (size_t)row * n, n * sizeof *from);
+    }
+}
+
+static void run_text_heads(const pass *p, float *score) {
     const dn_config *config = p->config;
     dn_workspace *space = p->space;
     int n_rows = p->batch->n_rows;
     const float *features = space->pooled;
-    p->kernels->pool(&(dn_pool_args){
-        .n_rows = n_rows,
-        .hidden = config->hidden,
-        .row_start = p->batch->row_start,
-        .n_parts = config->n_parts,
-        .part = {config->part[0], config->part[1]},
-        .x = space->x,
-        .out = space->pooled,
-    });
-    if (config->has_pooler) {
-        project(p, n_rows, space->pooled, &p->weights->pooler, DN_ACT_TANH, space->pooler);
-        features = space->pooler;
+    pool(p, config->n_parts, config->part);
+    if (config->has_dense) {
+        project(p, n_rows, space->pooled, &p->weights->dense, config->family->dense_activation,
+                space->features);
+        features = space->features;
     }
-    project(p, n_rows, features, &p->weights->heads, DN_ACT_NONE, score);
-    for (int i = 0; i < config->n_model_heads; i++) {
-        const dn_model_head *head = &config->model_head[i];
-        p->kernels->softmax(
-            &(dn_softmax_args){n_rows, config->score_width, head->begin, head->n_labels, score});
+    project(p, n_rows, features, &p->weights->heads, DN_ACT_NONE, space->logits);
+    finish_heads(p, false, n_rows, config->text_width, space->logits);
+    put_columns(p, space->logits, 0, config->text_width, score);
+}
+
+/** As sentence-transformers: x / max(|x|, 1e-12). */
+static void make_unit_length(int n_rows, int width, float *x) {
+    for (int row = 0; row < n_rows; row++, x += width) {
+        double sum = 0;
+        for (int i = 0; i < width; i++) {
+            sum += (double)x[i] * (double)x[i];
+        }
+        double scale = 1 / fmax(sqrt(sum), 1e-12);
+        for (int i = 0; i < width; i++) {
+            x[i] = (float)((double)x[i] * scale);
+        }
+    }
+}
+
+static void run_embeddings(const pass *p, float *score) {
+    for (int i = 0; i < p->config->n_model_heads; i++) {
+        const dn_model_head *head = &p->config->model_head[i];
+        const dn_embedding_form *form = &p->config->form[i];
+        if (head->kind == DN_HEAD_EMBEDDING) {
+            pool(p, 1, &form->pooling);
+            if (form->unit_length) {
+                make_unit_length(p->batch->n_rows, head->n_labels, p->space->pooled);
+            }
+            put_columns(p, p->space->pooled, head->begin, head->n_labels, score);
+        }
+    }
+}
+
+static void run_token_heads(const pass *p, float *token_score) {
+    int n_tokens = p->batch->n_tokens, width = p->config->token_width;
+    float *logits = p->space->token_logits;
+    project(p, n_tokens, p->space->x, &p->weights->token_heads, DN_ACT_NONE, logits);
+    finish_heads(p, true, n_tokens, width, logits);
+    memcpy(token_score, logits, (size_t)n_tokens * (size_t)width * sizeof *logits);
+}
+
+static void run_heads(const pass *p, float *score) {
+    if (p->config->text_width > 0) {
+        run_text_heads(p, score);
+    }
+    run_embeddings(p, score);
+    if (p->config->token_width > 0) {
+        run_token_heads(p, score + (size_t)p->batch->n_rows * (size_t)p->config->score_width);
     }
 }
 

@@ -1,7 +1,6 @@
 #include "model/model.h"
 
 #include "base/memory.h"
-#include "io/sha256.h"
 #include "model/encoder.h"
 
 #include <stdio.h>
@@ -16,6 +15,8 @@ struct dn_model {
     const dn_kernels *kernels;
     char *dir;
     char sha256[DN_SHA256_HEX];
+    const char **ignored; /**< names of tensors, each its own */
+    int n_ignored;
     dn_model_info info;
 };
 
@@ -55,14 +56,16 @@ static dn_status check_vocabulary(const char *dir, const dn_config *config) {
 
 static double flops_per_token(const dn_config *config) {
     double hidden = config->hidden, inner = config->intermediate;
-    return 2.0 * config->layers * (4 * hidden * hidden + 2 * hidden * inner);
+    double embedding = config->embedding == config->hidden ? 0 : config->embedding;
+    return 2.0 * config->layers * (4 * hidden * hidden + 2 * hidden * inner) +
+           2.0 * hidden * (embedding + config->token_width);
 }
 
 static void fill_info(dn_model *model) {
     const dn_config *config = &model->config;
     model->info = (dn_model_info){
         .dir = model->dir,
-        .architecture = "bert",
+        .architecture = config->family->model_type,
         .hidden = config->hidden,
         .layers = config->layers,
         .heads = config->heads,
@@ -73,27 +76,37 @@ static void fill_info(dn_model *model) {
         .n_model_heads = config->n_model_heads,
         .model_head = config->model_head,
         .score_width = config->score_width,
+        .token_width = config->token_width,
         .sha256 = model->sha256,
         .normalise = config->normalise,
         .weight_bytes = model->weights.bytes,
-        .n_ignored_tensors = model->weights.n_ignored,
+        .n_ignored_tensors = model->n_ignored,
+        .ignored_tensor = model->ignored,
         .flops_per_token = flops_per_token(config),
     };
 }
 
-static dn_status load_weights(dn_model *model) {
-    char *path = dn_format("%s/model.safetensors", model->dir);
-    dn_safetensors *file;
-    dn_status status = dn_safetensors_open(path, &file);
-    free(path);
-    DN_TRY(status);
-    status = dn_weights_load(file, &model->config, model->kernels, &model->weights);
-    if (status == DN_OK) {
-        dn_span all;
-        all.ptr = dn_safetensors_bytes(file, &all.len);
-        status = dn_sha256(all, model->sha256);
+static dn_status note_ignored(void *ctx, const dn_safetensors *file, const dn_tensor *tensor,
+                              bool needed) {
+    (void)file;
+    dn_model *model = ctx;
+    if (!needed) {
+        model->ignored =
+            dn_grow(model->ignored, (size_t)model->n_ignored + 1, sizeof *model->ignored);
+        model->ignored[model->n_ignored++] = dn_strdup(tensor->name);
     }
-    dn_safetensors_close(file);
+    return DN_OK;
+}
+
+static dn_status load_weights(dn_model *model) {
+    dn_checkpoint *checkpoint;
+    DN_TRY(dn_checkpoint_open(model->dir, &checkpoint));
+    dn_status status = dn_weights_load(checkpoint, &model->config, model->kernels, &model->weights);
+    if (status == DN_OK) {
+        dn_checkpoint_each(checkpoint, note_ignored, model);
+        status = dn_checkpoint_sha256(checkpoint, model->sha256);
+    }
+    dn_checkpoint_close(checkpoint);
     return status;
 }
 
@@ -121,6 +134,10 @@ void dn_model_close(dn_model *model) {
     if (model) {
         dn_weights_free(&model->weights);
         dn_config_free(&model->config);
+        for (int i = 0; i < model->n_ignored; i++) {
+            free((void *)(uintptr_t)model->ignored[i]);
+        }
+        free(model->ignored);
         free(model->dir);
         free(model);
     }
@@ -134,9 +151,14 @@ double dn_model_flops(const dn_model *model, const dn_batch *batch) {
         pairs += length * length;
     }
     double row =
-        2 * hidden * (config->n_parts * config->score_width + (config->has_pooler ? hidden : 0));
+        2 * hidden * (config->n_parts * config->text_width + (config->has_dense ? hidden : 0));
     return model->info.flops_per_token * batch->n_tokens + 4 * hidden * config->layers * pairs +
            row * batch->n_rows;
+}
+
+size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens) {
+    return (size_t)n_rows * (size_t)model->config.score_width +
+           (size_t)n_tokens * (size_t)model->config.token_width;
 }
 
 static float *floats(size_t rows, size_t width) {
@@ -147,7 +169,8 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
                            dn_workspace **out) {
     const dn_config *config = &model->config;
     size_t tokens = (size_t)max_tokens, rows = (size_t)max_rows, hidden = (size_t)config->hidden;
-    size_t inner = (size_t)config->intermediate;
+    size_t inner = (size_t)config->intermediate, embedding = (size_t)config->embedding;
+    size_t parts = config->n_parts > 0 ? (size_t)config->n_parts : 1;
     int longest = max_tokens < config->max_positions ? max_tokens : config->max_positions;
     if (max_tokens < 1 || max_rows < 1) {
         return DN_FAIL(CONFIG, "a batch of %d tokens and %d rows holds no text", max_tokens,
@@ -158,9 +181,11 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
     space->max_rows = max_rows;
     space->x = floats(tokens, hidden);
     space->wide = floats(tokens, 3 * hidden > inner ? 3 * hidden : inner);
-    space->context = floats(tokens, hidden);
-    space->pooled = floats(rows, (size_t)config->n_parts * hidden);
-    space->pooler = config->has_pooler ? floats(rows, hidden) : NULL;
+    space->context = floats(tokens, hidden > embedding ? hidden : embedding);
+    space->pooled = floats(rows, parts * hidden);
+    space->features = config->has_dense ? floats(rows, hidden) : NULL;
+    space->logits = floats(rows, (size_t)config->text_width);
+    space->token_logits = floats(tokens, (size_t)config->token_width);
     space->scratch =
         floats(model->kernels->attention_scratch(longest, config->hidden, config->heads), 1);
     *out = space;
@@ -169,8 +194,9 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
 
 void dn_workspace_free(dn_workspace *workspace) {
     if (workspace) {
-        float *buffers[] = {workspace->x,      workspace->wide,   workspace->context,
-                            workspace->pooled, workspace->pooler, workspace->scratch};
+        float *buffers[] = {workspace->x,       workspace->wide,        workspace->context,
+                            workspace->pooled,  workspace->features,    workspace->logits,
+                            workspace->scratch, workspace->token_logits};
         for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
             free(buffers[i]);
         }
@@ -181,6 +207,10 @@ void dn_workspace_free(dn_workspace *workspace) {
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx) {
     workspace->probe = probe;
     workspace->probe_ctx = ctx;
+}
+
+void dn_workspace_want_logits(dn_workspace *workspace, bool wanted) {
+    workspace->wants_logits = wanted;
 }
 
 /** Rows are 1 to `longest` tokens and follow each other; ids lie below the vocabulary. */

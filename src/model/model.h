@@ -1,37 +1,49 @@
 #ifndef DN_MODEL_MODEL_H
 #define DN_MODEL_MODEL_H
 /** An encoder with any number of heads, from a Hugging Face directory (config.json,
- * model.safetensors, vocab.txt).
+ * model.safetensors or its shards, the tokeniser's files).
  *
- * Heads and pooling come from config.json's "dunlin" object, see models/README.md; without one, a
- * standard sequence-classification checkpoint (pooler + classifier, id2label) is read as a single
- * head "label". */
+ * Families: BERT, DistilBERT, ELECTRA, RoBERTa, XLM-R. Heads come from config.json's "dunlin"
+ * object, from sentence-transformers' modules.json or are the checkpoint's own: model/config.h. */
 #include "base/status.h"
 #include "batch/batch.h"
 #include "kernels/kernels.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct dn_model dn_model;
 
+typedef enum dn_head_kind {
+    DN_HEAD_SOFTMAX,   /**< one label a text: probabilities that add up to 1 */
+    DN_HEAD_SIGMOID,   /**< any number of labels a text: a probability each */
+    DN_HEAD_TOKENS,    /**< one label a token: softmax, in the token scores */
+    DN_HEAD_EMBEDDING, /**< the text as n_labels numbers */
+    DN_HEAD_KINDS
+} dn_head_kind;
+extern const char *const dn_head_kind_names[DN_HEAD_KINDS];
+
 typedef struct dn_model_head {
     const char *name;
-    int n_labels;
-    const char *const *labels;
-    int begin; /**< its first column in the score rows */
+    dn_head_kind kind;
+    int n_labels;              /**< its columns */
+    const char *const *labels; /**< NULL for an embedding */
+    int begin;                 /**< its first column in the score rows, or in the token scores */
 } dn_model_head;
 
 typedef struct dn_model_info {
-    const char *dir, *architecture; /**< "bert" */
+    const char *dir, *architecture; /**< model_type: "bert" ... */
     int hidden, layers, heads, intermediate, vocabulary, max_positions, max_tokens;
     int n_model_heads;
     const dn_model_head *model_head;
-    int score_width;        /**< sum of n_labels */
-    const char *sha256;     /**< of model.safetensors, hex */
-    const char *normalise;  /**< "tweeteval" or "none" */
-    int64_t weight_bytes;   /**< packed, as held in memory */
-    int n_ignored_tensors;  /**< in the file, but not asked for by config.json (position_ids, a
-                               language-model head) */
+    int score_width;       /**< columns of a text: softmax and sigmoid heads, then embeddings */
+    int token_width;       /**< columns of a token: token heads */
+    const char *sha256;    /**< of model.safetensors, hex; of shards: of their sums' list */
+    const char *normalise; /**< "tweeteval" or "none" */
+    int64_t weight_bytes;  /**< packed, as held in memory */
+    int n_ignored_tensors; /**< in the file, but not asked for by config.json (position_ids, a
+                              language-model head) */
+    const char *const *ignored_tensor; /**< their names */
     double flops_per_token; /**< without attention's S-dependent part; see dn_model_flops */
 } dn_model_info;
 
@@ -49,9 +61,13 @@ typedef struct dn_workspace dn_workspace;
 dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows, dn_workspace **out);
 void dn_workspace_free(dn_workspace *workspace);
 
-/** Scores a batch: score[R][score_width] probabilities, head after head. Token ids must be below
- * the vocabulary, rows at most max_positions long (checked once per batch; FATAL otherwise). No
- * allocation. thread  any, one per workspace     blocks  never */
+/** Floats that dn_model_score writes for so many rows and tokens. */
+size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens);
+
+/** Scores a batch: score[R][score_width], head after head, and behind it, where the model has token
+ * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions long
+ * (checked once per batch; FATAL otherwise). No allocation. thread  any, one per workspace
+ * blocks  never */
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score);
 
@@ -59,5 +75,8 @@ dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const d
  */
 typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tokens, int width);
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx);
+
+/** From now on dn_model_score gives what stands before softmax and sigmoid: for comparisons. */
+void dn_workspace_want_logits(dn_workspace *workspace, bool wanted);
 
 #endif

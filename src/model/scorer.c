@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define AT(field) offsetof(dn_scorer_conf, field)
 
@@ -22,7 +23,16 @@
 #define DEADLINE                                                                                   \
     {                                                                                              \
         "deadline", DN_P_DURATION, AT(deadline_ns), "20ms", 0, 3600e9, NULL,                       \
-            "The oldest text of an open micro-batch waits no longer than this for others."         \
+            "The oldest text of an open micro-batch waits no longer than this for others; with "   \
+            "an "                                                                                  \
+            "slo, only where that cannot be held."                                                 \
+    }
+#define SLO                                                                                        \
+    {                                                                                              \
+        "slo", DN_P_DURATION, AT(slo_ns), "0", 0, 3600e9, NULL,                                    \
+            "Time from a text's intended send time within which it should be scored: a batch "     \
+            "closes when its oldest text, less the predicted time of scoring, is due. 0: "         \
+            "throughput, by tokens, rows and deadline alone."                                      \
     }
 
 static const dn_prop model_props[] = {
@@ -31,6 +41,7 @@ static const dn_prop model_props[] = {
     TOKENS,
     ROWS,
     DEADLINE,
+    SLO,
     {"reuse", DN_P_BYTES, AT(reuse_bytes), "32MiB", 0, 1e12, NULL,
      "Memory of a rank for the scores of earlier texts, so that equal ones are scored once; 0: "
      "off."},
@@ -39,7 +50,7 @@ static const dn_prop model_props[] = {
     {0},
 };
 
-static const dn_prop none_props[] = {TOKENS, ROWS, DEADLINE, {0}};
+static const dn_prop none_props[] = {TOKENS, ROWS, DEADLINE, SLO, {0}};
 
 static const char *word_or_null(const char *word) {
     return word && *word ? word : NULL;
@@ -61,30 +72,62 @@ static dn_status open_model(dn_scorer_conf *conf, const dn_bind *bind) {
     return DN_OK;
 }
 
-static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *from, dn_schema *schema) {
-    dn_scorer_head *head = &conf->head[conf->n_heads++];
-    *head = (dn_scorer_head){
-        .begin = from->begin,
-        .n_labels = from->n_labels,
-        .score_name = dn_format("score.%s", from->name),
-        .label_name = dn_format("label.%s", from->name),
-    };
-    dn_field field = {.name = head->score_name,
+/** "score.NAME", or the word alone where the head is called that. */
+static char *column_name(const char *word, const char *head) {
+    return strcmp(word, head) == 0 ? dn_strdup(head) : dn_format("%s.%s", word, head);
+}
+
+static dn_status add_scores(dn_scorer_head *to, dn_schema *schema) {
+    const dn_model_head *head = to->head;
+    bool embedding = head->kind == DN_HEAD_EMBEDDING;
+    to->score_name = column_name(embedding ? "embedding" : "score", head->name);
+    dn_field field = {.name = to->score_name,
                       .type = DN_F32,
-                      .width = from->n_labels,
-                      .labels = from->labels,
-                      .n_labels = from->n_labels,
+                      .width = head->n_labels,
+                      .labels = head->labels,
+                      .n_labels = embedding ? 0 : head->n_labels,
                       .units = "1",
-                      .group = "scores",
-                      .long_name = "probability of each class, by the model's softmax"};
-    DN_TRY(dn_schema_add(schema, field, &head->score_field));
-    field.name = head->label_name;
-    field.type = DN_LABEL;
-    field.width = 1;
-    field.units = "";
-    field.group = "labels";
-    field.long_name = "the most probable class";
-    return dn_schema_add(schema, field, &head->label_field);
+                      .group = embedding ? "embeddings" : "scores",
+                      .long_name = embedding ? "the text as a vector, by the model's encoder"
+                                   : head->kind == DN_HEAD_SIGMOID
+                                       ? "probability of each class by itself, by a sigmoid"
+                                       : "probability of each class, by the model's softmax"};
+    return dn_schema_add(schema, field, &to->score_field);
+}
+
+static dn_status add_label(dn_scorer_head *to, dn_schema *schema) {
+    to->label_name = column_name("label", to->head->name);
+    dn_field field = {.name = to->label_name,
+                      .type = DN_LABEL,
+                      .width = 1,
+                      .labels = to->head->labels,
+                      .n_labels = to->head->n_labels,
+                      .units = "",
+                      .group = "labels",
+                      .long_name = "the most probable class"};
+    return dn_schema_add(schema, field, &to->label_field);
+}
+
+static dn_status add_spans(dn_scorer_head *to, dn_schema *schema) {
+    to->spans_name = column_name("entities", to->head->name);
+    dn_field field = {.name = to->spans_name,
+                      .type = DN_BYTES,
+                      .width = 1,
+                      .units = "",
+                      .group = "entities",
+                      .long_name = "labelled spans of tokens, as JSON: label, first token, number "
+                                   "of tokens, mean probability"};
+    return dn_schema_add(schema, field, &to->spans_field);
+}
+
+static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_schema *schema) {
+    dn_scorer_head *to = &conf->head[conf->n_heads++];
+    *to = (dn_scorer_head){.head = head, .score_field = -1, .label_field = -1, .spans_field = -1};
+    if (head->kind == DN_HEAD_TOKENS) {
+        return add_spans(to, schema);
+    }
+    DN_TRY(add_scores(to, schema));
+    return head->kind == DN_HEAD_SOFTMAX ? add_label(to, schema) : DN_OK;
 }
 
 static dn_status bind_model(void *conf_, const dn_bind *bind) {
@@ -93,10 +136,12 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     DN_TRY(open_model(conf, bind));
     const dn_model_info *info = dn_model_describe(conf->model);
     conf->width = info->score_width;
+    conf->token_width = info->token_width;
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
     }
-    return conf->reuse_bytes ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width, &conf->reuse)
+    return conf->reuse_bytes ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width,
+                                            conf->token_width, &conf->reuse)
                              : DN_OK;
 }
 
@@ -113,6 +158,7 @@ static void unbind(void *conf_) {
     for (int i = 0; i < conf->n_heads; i++) {
         free(conf->head[i].score_name);
         free(conf->head[i].label_name);
+        free(conf->head[i].spans_name);
     }
     conf->n_heads = 0;
     dn_reuse_free(conf->reuse);

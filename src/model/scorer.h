@@ -1,9 +1,16 @@
 #ifndef DN_MODEL_SCORER_H
 #define DN_MODEL_SCORER_H
 /** The two scorers of job/registry.c. `model` scores the column "ids" and adds, for every head, the
- * columns "score.HEAD" (probabilities, group "scores") and "label.HEAD" (the most probable label,
- * group "labels"). `none` forms the same batches by the same rules and scores nothing: the pipeline
- * without the model's cost. */
+ * columns of its kind:
+ *
+ *    softmax    score.HEAD  probabilities; label.HEAD  the most probable label
+ *    sigmoid    score.HEAD  a probability each
+ *    tokens     entities.HEAD  spans as JSON: model/spans.h
+ *    embedding  embedding.HEAD  the vector
+ *
+ * A head that is called "entities" or "embedding" gives that name to its column as it is. `none`
+ * forms the same batches by the same rules and scores nothing: the pipeline without the model's
+ * cost. */
 #include "flow/scorer.h"
 #include "model/model.h"
 

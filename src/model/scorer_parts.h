@@ -1,27 +1,28 @@
 #ifndef DN_MODEL_SCORER_PARTS_H
 #define DN_MODEL_SCORER_PARTS_H
-/** What scorer.c (set-up, once per rank) and scoring.c (the data path, once per model thread) share.
+/** What scorer.c (set-up, once per rank) and scoring.c (the data path, once per model thread)
+ * share.
  */
 #include "batch/builder.h"
 #include "batch/reuse.h"
 #include "model/config.h"
 #include "model/scorer.h"
 
-/** A head's columns in the chunk. */
+/** A head and its columns in the chunk: those of the schema that its kind has, -1 the others. */
 typedef struct dn_scorer_head {
-    int score_field, label_field; /**< of the schema */
-    int begin, n_labels;          /**< of the score row */
-    char *score_name, *label_name;
+    const dn_model_head *head;
+    int score_field, label_field, spans_field;
+    char *score_name, *label_name, *spans_name;
 } dn_scorer_head;
 
 /** Settings, then what bind made of them. Const and shared by the model threads from then on. */
 typedef struct dn_scorer_conf {
     char *path, *backend;
-    int64_t max_tokens, max_rows, deadline_ns, reuse_bytes;
+    int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
     int ids_field;   /**< -1: no tokenizer in this pipeline; its rows count no tokens */
     dn_model *model; /**< NULL: the scorer `none` */
     dn_reuse *reuse; /**< NULL: off */
-    int width, n_heads;
+    int width, token_width, n_heads;
     dn_scorer_head head[DN_MAX_HEADS];
 } dn_scorer_conf;
 

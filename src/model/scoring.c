@@ -10,7 +10,10 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "batch/cost.h"
+#include "io/json_write.h"
 #include "model/scorer_parts.h"
+#include "model/spans.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +41,18 @@ struct dn_scorer {
     dn_scorer_run *run;
     dn_builder *builder;
     dn_workspace *workspace;
-    float *score; /**< [max_rows][width], then one row for copies */
-    float *copy;
+    float *score;      /**< as dn_model_score makes it */
+    float *copy;       /**< [width] of an earlier text, and */
+    float *token_copy; /**< [longest][token_width] of its tokens */
+    dn_out spans;      /**< text of a row's spans */
     ticket *tickets;
     int n_tickets, max_tickets;
     held *free, *finished, **finished_end;
     int n_reused; /**< since the last event */
+    dn_cost cost;
+    dn_cost_load load;         /**< of the open batch */
+    int64_t due_ns;            /**< earliest instant by which one of its rows should be scored */
+    int64_t wall_less_mono_ns; /**< as the newest chunk came */
 };
 
 static dn_status run_model(dn_scorer *scoring, const dn_batch *batch) {
@@ -58,16 +67,19 @@ static dn_status run_nothing(dn_scorer *scoring, const dn_batch *batch) {
 
 dn_status dn_scoring_open(const void *conf_, const dn_scorer_env *env, dn_scorer **out) {
     const dn_scorer_conf *conf = conf_;
-    size_t rows = (size_t)conf->max_rows, width = (size_t)conf->width;
+    size_t rows = (size_t)conf->max_rows, tokens = (size_t)conf->max_tokens;
+    size_t width = (size_t)conf->width, token_width = (size_t)conf->token_width;
     dn_scorer *scoring = dn_alloc(sizeof *scoring);
     scoring->conf = conf;
     scoring->env = *env;
     scoring->run = conf->model ? run_model : run_nothing;
     scoring->finished_end = &scoring->finished;
+    scoring->due_ns = INT64_MAX;
     scoring->max_tickets = (int)conf->max_rows * TICKETS_PER_ROW;
     scoring->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *scoring->tickets);
-    scoring->score = dn_alloc_array((rows + 1) * width, sizeof *scoring->score);
-    scoring->copy = scoring->score + rows * width;
+    scoring->score = dn_alloc_array(rows * width + tokens * token_width, sizeof *scoring->score);
+    scoring->copy = dn_alloc_array(width, sizeof *scoring->copy);
+    scoring->token_copy = dn_alloc_array(tokens * token_width, sizeof *scoring->token_copy);
     dn_status status;
     DN_TRY_GO(dn_builder_new((int)conf->max_tokens, (int)conf->max_rows, &scoring->builder),
               refused);
@@ -109,6 +121,9 @@ void dn_scoring_close(dn_scorer *scoring) {
     dn_workspace_free(scoring->workspace);
     free(scoring->tickets);
     free(scoring->score);
+    free(scoring->copy);
+    free(scoring->token_copy);
+    dn_out_free(&scoring->spans);
     free(scoring);
 }
 
@@ -157,14 +172,45 @@ static int largest(const float *x, int n) {
     return best;
 }
 
-static void write_row(const dn_scorer *scoring, dn_chunk *chunk, uint32_t row, const float *score) {
+/** Scores of one text: of its row and of its n tokens. */
+typedef struct row_scores {
+    const float *row, *token;
+    int n;
+} row_scores;
+
+static void write_spans(dn_scorer *scoring, const dn_model_head *head, const row_scores *scores,
+                        dn_chunk *chunk, dn_span *out) {
+    dn_out_reset(&scoring->spans);
+    dn_spans_write(head, scores->token, scoring->conf->token_width, scores->n, &scoring->spans);
+    *out = dn_arena_copy(&chunk->arena, (dn_span){scoring->spans.ptr, scoring->spans.len});
+}
+
+static void write_row(dn_scorer *scoring, dn_chunk *chunk, uint32_t row, const row_scores *scores) {
     for (int i = 0; i < scoring->conf->n_heads; i++) {
-        const dn_scorer_head *head = &scoring->conf->head[i];
-        size_t n = (size_t)head->n_labels;
-        const float *from = score + head->begin;
-        memcpy(dn_chunk_f32(chunk, head->score_field) + row * n, from, n * sizeof *from);
-        dn_chunk_label(chunk, head->label_field)[row] = (uint8_t)largest(from, head->n_labels);
+        const dn_scorer_head *to = &scoring->conf->head[i];
+        size_t n = (size_t)to->head->n_labels;
+        const float *from = scores->row + to->head->begin;
+        if (to->score_field >= 0) {
+            memcpy(dn_chunk_f32(chunk, to->score_field) + row * n, from, n * sizeof *from);
+        }
+        if (to->label_field >= 0) {
+            dn_chunk_label(chunk, to->label_field)[row] = (uint8_t)largest(from, (int)n);
+        }
+        if (to->spans_field >= 0) {
+            write_spans(scoring, to->head, scores, chunk,
+                        &dn_chunk_bytes(chunk, to->spans_field)[row]);
+        }
     }
+}
+
+/** Row `row` of the batch that was scored last. */
+static row_scores scores_of(const dn_scorer *scoring, const dn_batch *batch, int row) {
+    size_t width = (size_t)scoring->conf->width, token_width = (size_t)scoring->conf->token_width;
+    const float *token = scoring->score + (size_t)batch->n_rows * width;
+    int begin = batch->row_start[row];
+    return (row_scores){.row = scoring->score + (size_t)row * width,
+                        .token = token + (size_t)begin * token_width,
+                        .n = batch->row_start[row + 1] - begin};
 }
 
 static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason reason,
@@ -181,6 +227,7 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
         .budget_tokens = (int32_t)conf->max_tokens,
         .wait_ns = batch->n_rows ? closed_ns - oldest_ns : 0,
         .model_ns = model_ns,
+        .predicted_ns = dn_cost_predict(&scoring->cost, scoring->load),
         .flops = conf->model ? (int64_t)dn_model_flops(conf->model, batch) : 0,
     };
     scoring->n_reused = 0;
@@ -191,12 +238,12 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
 
 /** Scores to their chunks; each ticket carries its exact share of the time, so that the shares add
  * up. */
-static void deliver(dn_scorer *scoring, int64_t model_ns) {
+static void deliver(dn_scorer *scoring, const dn_batch *batch, int64_t model_ns) {
     for (int i = 0; i < scoring->n_tickets; i++) {
         const ticket *t = &scoring->tickets[i];
         dn_chunk *chunk = t->owner->chunk;
-        write_row(scoring, chunk, t->chunk_row,
-                  scoring->score + (size_t)t->batch_row * (size_t)scoring->conf->width);
+        row_scores scores = scores_of(scoring, batch, t->batch_row);
+        write_row(scoring, chunk, t->chunk_row, &scores);
         chunk->times.model_ns +=
             model_ns * (i + 1) / scoring->n_tickets - model_ns * i / scoring->n_tickets;
         release(scoring, t->owner);
@@ -211,9 +258,9 @@ static uint64_t hash_of(dn_ids ids) {
 static void remember(dn_scorer *scoring, const dn_batch *batch) {
     for (int i = 0; scoring->conf->reuse && i < batch->n_rows; i++) {
         const int32_t *id = batch->token + batch->row_start[i];
-        int n = batch->row_start[i + 1] - batch->row_start[i];
-        dn_reuse_add(scoring->conf->reuse, hash_of((dn_ids){id, n}), id, n,
-                     scoring->score + (size_t)i * (size_t)scoring->conf->width);
+        row_scores scores = scores_of(scoring, batch, i);
+        dn_reuse_add(scoring->conf->reuse, hash_of((dn_ids){id, scores.n}), id, scores.n,
+                     scores.row, scores.token);
     }
 }
 
@@ -226,15 +273,51 @@ dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
     DN_TRY(scoring->run(scoring, &batch));
     int64_t model_ns = dn_mono_ns() - closed_ns;
     remember(scoring, &batch);
-    deliver(scoring, model_ns);
+    deliver(scoring, &batch, model_ns);
     report(scoring, &batch, reason, closed_ns, model_ns);
+    if (batch.n_rows) {
+        dn_cost_observe(&scoring->cost, scoring->load, model_ns);
+    }
     dn_builder_reset(scoring->builder);
+    scoring->load = (dn_cost_load){0};
+    scoring->due_ns = INT64_MAX;
     return DN_OK;
+}
+
+/** When the open batch must be closed for its oldest row to be in time; a tenth of the slo is kept
+ * for the sinks. Rows that are late whatever is done give INT64_MAX: full batches are then the
+ * quickest way out. */
+static int64_t last_moment(const dn_scorer *scoring, int64_t now_ns) {
+    if (scoring->due_ns == INT64_MAX || scoring->due_ns <= now_ns) {
+        return INT64_MAX;
+    }
+    return scoring->due_ns - scoring->conf->slo_ns / 10 -
+           dn_cost_predict(&scoring->cost, scoring->load);
 }
 
 int64_t dn_scoring_deadline(const dn_scorer *scoring) {
     int64_t oldest_ns = dn_builder_oldest_ns(scoring->builder);
-    return oldest_ns == INT64_MAX ? INT64_MAX : oldest_ns + scoring->conf->deadline_ns;
+    if (oldest_ns == INT64_MAX) {
+        return INT64_MAX;
+    }
+    int64_t moment = last_moment(scoring, dn_mono_ns());
+    return moment != INT64_MAX ? moment : oldest_ns + scoring->conf->deadline_ns;
+}
+
+/** Remembers until when the row should be scored, counted from its intended send time. */
+static void note_due(dn_scorer *scoring, const dn_chunk *chunk, uint16_t row) {
+    int64_t sent_ns = chunk->sent_ns[row];
+    int64_t begin_ns =
+        sent_ns == DN_NULL_I64 ? chunk->times.polled_mono_ns : sent_ns - scoring->wall_less_mono_ns;
+    int64_t due_ns = begin_ns + scoring->conf->slo_ns;
+    scoring->due_ns = due_ns < scoring->due_ns ? due_ns : scoring->due_ns;
+}
+
+/** Closes the batch when its oldest row would be late otherwise. */
+static dn_status keep_slo(dn_scorer *scoring) {
+    int64_t now_ns = dn_mono_ns();
+    return last_moment(scoring, now_ns) <= now_ns ? dn_scoring_flush(scoring, DN_CLOSE_DEADLINE)
+                                                  : DN_OK;
 }
 
 static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
@@ -244,14 +327,22 @@ static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
                                 *row == DN_BATCH_FULL_TOKENS ? DN_CLOSE_TOKENS : DN_CLOSE_ROWS));
         *row = dn_builder_add(scoring->builder, ids.id, ids.n);
     }
+    scoring->load.tokens += ids.n;
+    scoring->load.squares += (int64_t)ids.n * ids.n;
     return DN_OK;
 }
 
 static dn_status wait_for(dn_scorer *scoring, held *owner, uint16_t chunk_row, int batch_row) {
     scoring->tickets[scoring->n_tickets++] = (ticket){owner, chunk_row, batch_row};
     owner->n_waiting++;
-    return scoring->n_tickets == scoring->max_tickets ? dn_scoring_flush(scoring, DN_CLOSE_ROWS)
-                                                      : DN_OK;
+    if (scoring->n_tickets == scoring->max_tickets) {
+        return dn_scoring_flush(scoring, DN_CLOSE_ROWS);
+    }
+    if (scoring->conf->slo_ns) {
+        note_due(scoring, owner->chunk, chunk_row);
+        return keep_slo(scoring);
+    }
+    return DN_OK;
 }
 
 /** Looks where these ids have been scored before or will be; else adds them. */
@@ -262,9 +353,11 @@ static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, 
         scoring->n_reused++;
         return wait_for(scoring, owner, chunk_row, row);
     }
-    if (dn_reuse_find(scoring->conf->reuse, hash, ids.id, ids.n, scoring->copy)) {
+    if (dn_reuse_find(scoring->conf->reuse, hash, ids.id, ids.n, scoring->copy,
+                      scoring->token_copy)) {
+        row_scores scores = {scoring->copy, scoring->token_copy, ids.n};
         scoring->n_reused++;
-        write_row(scoring, owner->chunk, chunk_row, scoring->copy);
+        write_row(scoring, owner->chunk, chunk_row, &scores);
         return DN_OK;
     }
     DN_TRY(add_row(scoring, ids, &row));
@@ -291,6 +384,7 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
     int field = scoring->conf->ids_field;
     held *owner = hold(scoring, chunk);
     dn_status status = DN_OK;
+    scoring->wall_less_mono_ns = dn_wall_ns() - dn_mono_ns();
     owner->n_waiting = 1; /* the put itself: the chunk is not finished before its last row is in */
     for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
         uint16_t row = chunk->sel[i];

@@ -9,12 +9,12 @@
 enum { ALIGN = 64, MAX_NAME = 256, MAX_BLOCKS = DN_MAX_HEADS };
 
 typedef struct loader {
-    const dn_safetensors *file;
+    dn_checkpoint *checkpoint;
     const dn_config *config;
+    const dn_family *family;
     const dn_kernels *kernels;
-    const char *prefix;
+    const char *prefix; /**< the family's, or "" */
     int64_t bytes;
-    size_t n_read;
 } loader;
 
 /** Rows of a concatenated matrix: the tensors NAME.weight [rows][k] and NAME.bias [rows]. */
@@ -27,39 +27,47 @@ static float *floats(size_t n) {
     return dn_alloc_aligned(ALIGN, n * sizeof(float));
 }
 
+/** Rows [first, first + rows) of the tensor `name` [dim...]. */
+static dn_status read_rows(loader *load, const char *name, int n_dims, const uint64_t *dim,
+                           uint64_t first, uint64_t rows, float *out) {
+    const dn_safetensors *file;
+    const dn_tensor *tensor;
+    uint64_t width = n_dims == 2 ? dim[1] : 1;
+    DN_TRY(dn_checkpoint_need(load->checkpoint, name, n_dims, dim, &file, &tensor));
+    return dn_tensor_floats(file, tensor, first * width, rows * width, out);
+}
+
 /** The whole tensor "<owner>.<part>". */
 static dn_status read_tensor(loader *load, const char *owner, const char *part, int n_dims,
                              const uint64_t *dim, float *out) {
     char *name = dn_format("%s.%s", owner, part);
-    const dn_tensor *tensor;
-    dn_status status = dn_safetensors_need(load->file, name, n_dims, dim, &tensor);
+    dn_status status = read_rows(load, name, n_dims, dim, 0, dim[0], out);
     free(name);
-    DN_TRY(status);
-    load->n_read++;
-    return dn_tensor_floats(load->file, tensor, 0, tensor->n_elements, out);
+    return status;
 }
 
-/** The first `keep` rows of a table [rows][H] below the prefix. */
-static dn_status read_table(loader *load, const char *name, int rows, int keep, float **out) {
+/** Rows [first, first + keep) of an embedding table [rows][E] below the prefix. */
+static dn_status read_table(loader *load, const char *name, int rows, int first, int keep,
+                            float **out) {
     char full[MAX_NAME];
+    uint64_t dim[2] = {(uint64_t)rows, (uint64_t)load->config->embedding};
     snprintf(full, sizeof full, "%sembeddings.%s.weight", load->prefix, name);
-    uint64_t hidden = (uint64_t)load->config->hidden, dim[2] = {(uint64_t)rows, hidden};
-    const dn_tensor *tensor;
-    DN_TRY(dn_safetensors_need(load->file, full, 2, dim, &tensor));
-    uint64_t n = (uint64_t)keep * hidden;
-    *out = floats(n);
-    load->n_read++;
-    load->bytes += (int64_t)(n * sizeof(float));
-    return dn_tensor_floats(load->file, tensor, 0, n, *out);
+    *out = floats((uint64_t)keep * dim[1]);
+    load->bytes += (int64_t)((uint64_t)keep * dim[1] * sizeof(float));
+    return read_rows(load, full, 2, dim, (uint64_t)first, (uint64_t)keep, *out);
 }
 
-static dn_status read_norm(loader *load, const char *name, dn_norm *norm) {
-    uint64_t dim = (uint64_t)load->config->hidden;
+/** Checkpoints that came from TensorFlow call weight and bias gamma and beta. */
+static dn_status read_norm(loader *load, const char *name, int width, dn_norm *norm) {
+    uint64_t dim = (uint64_t)width;
+    char *old = dn_format("%s.gamma", name);
+    bool is_old = dn_checkpoint_has(load->checkpoint, old);
+    free(old);
     norm->gamma = floats(dim);
     norm->beta = floats(dim);
     load->bytes += (int64_t)(2 * dim * sizeof(float));
-    DN_TRY(read_tensor(load, name, "weight", 1, &dim, norm->gamma));
-    return read_tensor(load, name, "bias", 1, &dim, norm->beta);
+    DN_TRY(read_tensor(load, name, is_old ? "gamma" : "weight", 1, &dim, norm->gamma));
+    return read_tensor(load, name, is_old ? "beta" : "bias", 1, &dim, norm->beta);
 }
 
 static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, int k, float *matrix,
@@ -100,62 +108,92 @@ static dn_status read_one(loader *load, const char *layer, const char *name, int
 }
 
 static dn_status read_qkv(loader *load, const char *layer, dn_dense *dense) {
-    static const char *const names[] = {"query", "key", "value"};
+    const dn_family *family = load->family;
+    const char *const names[] = {family->query, family->key, family->value};
     block blocks[3];
     for (int i = 0; i < 3; i++) {
         blocks[i].rows = load->config->hidden;
-        snprintf(blocks[i].name, MAX_NAME, "%sattention.self.%s", layer, names[i]);
+        snprintf(blocks[i].name, MAX_NAME, "%s%s", layer, names[i]);
     }
     return read_dense(load, blocks, 3, load->config->hidden, dense);
 }
 
+static dn_status read_layer_norm(loader *load, const char *layer, const char *name, dn_norm *norm) {
+    char full[MAX_NAME];
+    snprintf(full, sizeof full, "%s%s", layer, name);
+    return read_norm(load, full, load->config->hidden, norm);
+}
+
 static dn_status read_layer(loader *load, int index, dn_layer *out) {
-    char layer[64], norm[MAX_NAME];
+    const dn_family *family = load->family;
     int hidden = load->config->hidden, inner = load->config->intermediate;
-    snprintf(layer, sizeof layer, "%sencoder.layer.%d.", load->prefix, index);
+    char number[64], layer[128];
+    snprintf(number, sizeof number, family->layer, index);
+    snprintf(layer, sizeof layer, "%s%s", load->prefix, number);
     DN_TRY(read_qkv(load, layer, &out->qkv));
-    DN_TRY(read_one(load, layer, "attention.output.dense", hidden, hidden, &out->out));
-    DN_TRY(read_one(load, layer, "intermediate.dense", inner, hidden, &out->up));
-    DN_TRY(read_one(load, layer, "output.dense", hidden, inner, &out->down));
-    snprintf(norm, sizeof norm, "%sattention.output.LayerNorm", layer);
-    DN_TRY(read_norm(load, norm, &out->attention_norm));
-    snprintf(norm, sizeof norm, "%soutput.LayerNorm", layer);
-    return read_norm(load, norm, &out->output_norm);
+    DN_TRY(read_one(load, layer, family->attention_out, hidden, hidden, &out->out));
+    DN_TRY(read_one(load, layer, family->up, inner, hidden, &out->up));
+    DN_TRY(read_one(load, layer, family->down, hidden, inner, &out->down));
+    DN_TRY(read_layer_norm(load, layer, family->attention_norm, &out->attention_norm));
+    return read_layer_norm(load, layer, family->output_norm, &out->output_norm);
 }
 
 static dn_status read_embeddings(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
+    const char *types = load->family->type_table;
     char norm[MAX_NAME];
-    DN_TRY(read_table(load, "word_embeddings", config->vocabulary, config->vocabulary, &out->word));
-    DN_TRY(read_table(load, "position_embeddings", config->max_positions, config->max_positions,
-                      &out->position));
-    DN_TRY(read_table(load, "token_type_embeddings", config->types, 1, &out->type));
+    DN_TRY(
+        read_table(load, "word_embeddings", config->vocabulary, 0, config->vocabulary, &out->word));
+    DN_TRY(read_table(load, "position_embeddings", config->position_rows, config->first_position,
+                      config->max_positions, &out->position));
+    if (types) {
+        DN_TRY(read_table(load, types, config->types, 0, 1, &out->type));
+    } else {
+        out->type = floats((size_t)config->embedding);
+    }
+    if (config->embedding != config->hidden) {
+        DN_TRY(read_one(load, load->prefix, load->family->projection, config->hidden,
+                        config->embedding, &out->projection));
+    }
     snprintf(norm, sizeof norm, "%sembeddings.LayerNorm", load->prefix);
-    return read_norm(load, norm, &out->embedding_norm);
+    return read_norm(load, norm, config->embedding, &out->embedding_norm);
+}
+
+/** The heads of one matrix: those on texts, or those on tokens. */
+static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out) {
+    const dn_config *config = load->config;
+    block blocks[MAX_BLOCKS];
+    int n = 0;
+    for (int i = 0; i < config->n_model_heads; i++) {
+        const dn_model_head *head = &config->model_head[i];
+        if (head->kind != DN_HEAD_EMBEDDING && (head->kind == DN_HEAD_TOKENS) == tokens) {
+            blocks[n].rows = head->n_labels;
+            dn_config_head_tensor(config, head, MAX_NAME, blocks[n++].name);
+        }
+    }
+    return n > 0 ? read_dense(load, blocks, n, k, out) : DN_OK;
 }
 
 static dn_status read_heads(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
-    block blocks[MAX_BLOCKS];
-    if (config->has_pooler) {
-        DN_TRY(read_one(load, load->prefix, "pooler.dense", config->hidden, config->hidden,
-                        &out->pooler));
+    if (config->has_dense) {
+        DN_TRY(
+            read_one(load, "", load->family->dense, config->hidden, config->hidden, &out->dense));
     }
-    for (int i = 0; i < config->n_model_heads; i++) {
-        const dn_model_head *head = &config->model_head[i];
-        blocks[i].rows = head->n_labels;
-        snprintf(blocks[i].name, MAX_NAME, config->has_pooler ? "classifier" : "heads.%s",
-                 head->name);
-    }
-    return read_dense(load, blocks, config->n_model_heads, config->n_parts * config->hidden,
-                      &out->heads);
+    DN_TRY(read_head_group(load, false, config->n_parts * config->hidden, &out->heads));
+    return read_head_group(load, true, config->hidden, &out->token_heads);
 }
 
-dn_status dn_weights_load(const dn_safetensors *file, const dn_config *config,
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
                           const dn_kernels *kernels, dn_weights *out) {
-    bool prefixed = dn_safetensors_find(file, "bert.embeddings.word_embeddings.weight");
-    loader load = {
-        .file = file, .config = config, .kernels = kernels, .prefix = prefixed ? "bert." : ""};
+    const dn_family *family = config->family;
+    char name[MAX_NAME];
+    snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", family->prefix);
+    loader load = {.checkpoint = checkpoint,
+                   .config = config,
+                   .family = family,
+                   .kernels = kernels,
+                   .prefix = dn_checkpoint_has(checkpoint, name) ? family->prefix : ""};
     *out = (dn_weights){.layer = dn_alloc_array((size_t)config->layers, sizeof(dn_layer)),
                         .n_layers = config->layers};
     DN_TRY(read_embeddings(&load, out));
@@ -164,7 +202,6 @@ dn_status dn_weights_load(const dn_safetensors *file, const dn_config *config,
     }
     DN_TRY(read_heads(&load, out));
     out->bytes = load.bytes;
-    out->n_ignored = (int)(dn_safetensors_count(file) - load.n_read);
     return DN_OK;
 }
 
@@ -193,7 +230,9 @@ void dn_weights_free(dn_weights *weights) {
     free(weights->position);
     free(weights->type);
     free_norm(&weights->embedding_norm);
-    free_dense(&weights->pooler);
+    free_dense(&weights->projection);
+    free_dense(&weights->dense);
     free_dense(&weights->heads);
+    free_dense(&weights->token_heads);
     *weights = (dn_weights){0};
 }

@@ -3,12 +3,13 @@
 /** The encoder's weights as the kernels want them: float32 vectors and tables, packed matrices,
  * read tensor by tensor so that no second copy of the model is ever in memory.
  *
- * Query, key and value are one matrix [3H][H], all heads are one matrix [W][parts * H]. Tensors are
- * found with or without the prefix "bert."; those that the configuration does not ask for are
- * counted and left alone. */
+ * Query, key and value are one matrix [3H][H], all text heads are one matrix [W][features], all
+ * token heads one [Wt][H]. What a family does not have is a zero vector (types) or an empty layer
+ * (projection), so the encoder knows no families. Tensors are found with or without the family's
+ * prefix; those that the configuration does not ask for are left alone. */
 #include "kernels/kernels.h"
+#include "model/checkpoint.h"
 #include "model/config.h"
-#include "model/safetensors.h"
 
 /** A linear layer: its packed matrix and its bias. */
 typedef struct dn_dense {
@@ -26,19 +27,19 @@ typedef struct dn_layer {
 } dn_layer;
 
 typedef struct dn_weights {
-    float *word, *position,
-        *type; /**< [V][H], [P][H], [H]: the first row, single texts use no other */
+    float *word, *position; /**< [V][E]; [P][E], from the first position of a row */
+    float *type;            /**< [E]: the first row, single texts use no other */
     dn_norm embedding_norm;
+    dn_dense projection; /**< E to H; weight.packed == NULL: none, as below */
     int n_layers;
     dn_layer *layer;
-    dn_dense pooler; /**< weight.packed == NULL: none */
-    dn_dense heads;
+    dn_dense dense; /**< between pooling and text heads */
+    dn_dense heads, token_heads;
     int64_t bytes; /**< of all of the above */
-    int n_ignored; /**< tensors in the file that nobody asked for */
 } dn_weights;
 
 /** MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */
-dn_status dn_weights_load(const dn_safetensors *file, const dn_config *config,
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
                           const dn_kernels *kernels, dn_weights *out);
 void dn_weights_free(dn_weights *weights);
 

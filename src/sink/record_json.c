@@ -14,6 +14,11 @@ static const char *json_name(const dn_field *field) {
     return grouped && dot ? dot + 1 : strcmp(field->name, "language") == 0 ? "lang" : field->name;
 }
 
+/* A column that holds JSON already: it becomes part of the record. */
+static bool is_json(const dn_field *field) {
+    return field->type == DN_BYTES && strcmp(field->group, "entities") == 0;
+}
+
 static void choose(dn_record_format *format, const dn_schema *schema, int field) {
     format->field[format->n] = field;
     format->name[format->n++] = json_name(&schema->field[field]);
@@ -29,7 +34,9 @@ static void choose_usual(const dn_schema *schema, dn_record_format *format) {
         }
     }
     for (int f = 0; f < schema->n; f++) {
-        if (schema->field[f].type == DN_LABEL || schema->field[f].type == DN_F32) {
+        const dn_field *field = &schema->field[f];
+        bool scores = field->type == DN_F32 && field->n_labels > 0;
+        if (field->type == DN_LABEL || scores || is_json(field)) {
             choose(format, schema, f);
         }
     }
@@ -75,8 +82,13 @@ static void write_plain(const dn_record_format *format, int i, const dn_chunk *c
                         dn_out *out) {
     const dn_field *field = &chunk->schema->field[format->field[i]];
     if (field->type == DN_BYTES && dn_chunk_bytes(chunk, format->field[i])[row].ptr) {
+        dn_span text = dn_chunk_bytes(chunk, format->field[i])[row];
         dn_out_key(out, format->name[i]);
-        dn_out_string(out, dn_chunk_bytes(chunk, format->field[i])[row]);
+        if (is_json(field)) {
+            dn_out_bytes(out, text.ptr, text.len);
+        } else {
+            dn_out_string(out, text);
+        }
     } else if (field->type == DN_I64 && dn_chunk_i64(chunk, format->field[i])[row] != DN_NULL_I64) {
         dn_out_key(out, format->name[i]);
         write_number(field, dn_chunk_i64(chunk, format->field[i])[row], out);
@@ -95,13 +107,17 @@ static void write_scores(const dn_field *field, const char *name, const float *s
     if (score[0] != score[0]) {
         return;
     }
+    /* A vector has no names for its numbers. */
+    bool named = field->n_labels > 0;
     dn_out_key(out, name);
-    dn_out_open(out, '{');
-    for (int k = 0; k < field->width && k < field->n_labels; k++) {
-        dn_out_key(out, field->labels[k]);
+    dn_out_open(out, named ? '{' : '[');
+    for (int k = 0; k < field->width; k++) {
+        if (named) {
+            dn_out_key(out, field->labels[k]);
+        }
         dn_out_f32(out, score[k]);
     }
-    dn_out_close(out, '}');
+    dn_out_close(out, named ? '}' : ']');
 }
 
 static void write_group(const dn_record_format *format, dn_type type, const dn_chunk *chunk,

@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-enum { WIDTH = 5, MAX_IDS = 40 };
+enum { WIDTH = 5, TOKEN_WIDTH = 2, MAX_IDS = 40, VALUES = WIDTH + TOKEN_WIDTH * MAX_IDS };
 
 typedef struct text {
     int32_t id[MAX_IDS];
@@ -28,16 +28,19 @@ static uint64_t hash_of(const text *t) {
     return dn_hash64((dn_span){(const char *)t->id, (size_t)t->n * sizeof *t->id}, 0);
 }
 
-static void scores_of(const text *t, float *score) {
+/** Scores of the text, then those of its tokens; their number. */
+static size_t scores_of(const text *t, float *score) {
     uint64_t mixed = dn_hash64((dn_span){(const char *)t->id, (size_t)t->n * sizeof *t->id}, 77);
-    for (int i = 0; i < WIDTH; i++) {
-        score[i] = (float)(mixed >> (i * 8) & 0xffff);
+    size_t n = WIDTH + TOKEN_WIDTH * (size_t)t->n;
+    for (size_t i = 0; i < n; i++) {
+        score[i] = (float)((mixed >> (i % 6 * 8) & 0xffff) + i);
     }
+    return n;
 }
 
 static dn_reuse *table_of(size_t bytes) {
     dn_reuse *reuse = NULL;
-    EXPECT(dn_reuse_new(bytes, WIDTH, &reuse) == DN_OK);
+    EXPECT(dn_reuse_new(bytes, WIDTH, TOKEN_WIDTH, &reuse) == DN_OK);
     return reuse;
 }
 
@@ -50,13 +53,13 @@ static int churn(dn_reuse *reuse, uint64_t n_texts, uint64_t hash_mask, int roun
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         text t = make_text((seed >> 33) % n_texts);
         uint64_t hash = hash_of(&t) & hash_mask;
-        float expected[WIDTH], got[WIDTH];
-        scores_of(&t, expected);
-        if (dn_reuse_find(reuse, hash, t.id, t.n, got)) {
+        float expected[VALUES], got[VALUES];
+        size_t n = scores_of(&t, expected);
+        if (dn_reuse_find(reuse, hash, t.id, t.n, got, got + WIDTH)) {
             hits++;
-            *wrong += memcmp(got, expected, sizeof got) != 0;
+            *wrong += memcmp(got, expected, n * sizeof *got) != 0;
         } else {
-            dn_reuse_add(reuse, hash, t.id, t.n, expected);
+            dn_reuse_add(reuse, hash, t.id, t.n, expected, expected + WIDTH);
         }
     }
     return hits;
@@ -94,15 +97,15 @@ CASE(colliding_hashes_never_mix_scores) {
 
 CASE(long_rows_and_small_tables) {
     dn_reuse *reuse = NULL;
-    EXPECT_INT(dn_reuse_new(1000, WIDTH, &reuse), DN_FATAL);
+    EXPECT_INT(dn_reuse_new(1000, WIDTH, TOKEN_WIDTH, &reuse), DN_FATAL);
     reuse = table_of(64 << 10);
     static int32_t id[8192];
-    float score[WIDTH] = {1, 2, 3, 4, 5};
-    dn_reuse_add(reuse, 9, id, 8192, score);
-    EXPECT(!dn_reuse_find(reuse, 9, id, 8192, score));
-    dn_reuse_add(reuse, 9, id, 512, score);
-    EXPECT(dn_reuse_find(reuse, 9, id, 512, score));
-    EXPECT(!dn_reuse_find(reuse, 9, id, 511, score));
+    static float score[WIDTH] = {1, 2, 3, 4, 5}, tokens[TOKEN_WIDTH * 8192];
+    dn_reuse_add(reuse, 9, id, 8192, score, tokens);
+    EXPECT(!dn_reuse_find(reuse, 9, id, 8192, score, tokens));
+    dn_reuse_add(reuse, 9, id, 300, score, tokens);
+    EXPECT(dn_reuse_find(reuse, 9, id, 300, score, tokens));
+    EXPECT(!dn_reuse_find(reuse, 9, id, 299, score, tokens));
     dn_reuse_free(reuse);
 }
 

@@ -1,0 +1,326 @@
+/** The heads of a model, from the "dunlin" object, from sentence-transformers' files or from the
+ * checkpoint's own architecture. */
+#include "model/config.h"
+
+#include "base/memory.h"
+#include "model/sentences.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIN_TOKENS = 2 };
+
+const char *const dn_head_kind_names[DN_HEAD_KINDS] = {[DN_HEAD_SOFTMAX] = "softmax",
+                                                       [DN_HEAD_SIGMOID] = "sigmoid",
+                                                       [DN_HEAD_TOKENS] = "tokens",
+                                                       [DN_HEAD_EMBEDDING] = "embedding"};
+
+static const char *const pooling_names[] = {"cls", "mean"};
+static const dn_pooling poolings[] = {DN_POOL_CLS, DN_POOL_MEAN};
+
+/** The position of a word in a list; an error that names the field otherwise. */
+static dn_status choose(const dn_json_at *at, const char *const *words, int n, int *out) {
+    const char *word;
+    DN_TRY(dn_json_text(at, &word));
+    for (*out = 0; *out < n; ++*out) {
+        if (strcmp(word, words[*out]) == 0) {
+            return DN_OK;
+        }
+    }
+    return dn_json_fail(at, "\"%s\" is not supported", word);
+}
+
+static dn_status choose_pooling(const dn_json_at *at, dn_pooling *out) {
+    int choice;
+    DN_TRY(choose(at, pooling_names, 2, &choice));
+    *out = poolings[choice];
+    return DN_OK;
+}
+
+/** Adds the head; `labels` is owned by the config from here on. Its columns come with
+ * place_heads. */
+static void add_head(dn_config *config, const char *name, dn_head_kind kind, const char **labels,
+                     size_t n) {
+    config->model_head[config->n_model_heads++] =
+        (dn_model_head){.name = name, .kind = kind, .labels = labels, .n_labels = (int)n};
+}
+
+/** Columns: heads on pooled texts first, so that one matrix product makes them; then embeddings.
+ * Those of token heads are counted apart. */
+static void place_heads(dn_config *config) {
+    for (int i = 0; i < config->n_model_heads; i++) {
+        dn_model_head *head = &config->model_head[i];
+        int *end = head->kind == DN_HEAD_TOKENS ? &config->token_width : &config->text_width;
+        if (head->kind != DN_HEAD_EMBEDDING) {
+            head->begin = *end;
+            *end += head->n_labels;
+        }
+    }
+    config->score_width = config->text_width;
+    for (int i = 0; i < config->n_model_heads; i++) {
+        dn_model_head *head = &config->model_head[i];
+        if (head->kind == DN_HEAD_EMBEDDING) {
+            head->begin = config->score_width;
+            config->score_width += head->n_labels;
+        }
+    }
+}
+
+/* ---- labels ---- */
+
+static dn_status check_label_count(const dn_json_at *labels, dn_head_kind kind) {
+    size_t n = dn_json_count(labels), least = kind == DN_HEAD_SIGMOID ? 1 : 2;
+    if (n < least || n > DN_MAX_LABELS) {
+        return dn_json_fail(labels, "has %zu labels, expected %zu to %d", n, least, DN_MAX_LABELS);
+    }
+    return DN_OK;
+}
+
+/** A label names a class in results, so it must name one only. */
+static dn_status check_labels(const dn_json_at *at, const char *const *labels, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(labels[i], labels[j]) == 0) {
+                return dn_json_fail(at, "\"%s\" stands there twice", labels[i]);
+            }
+        }
+    }
+    return DN_OK;
+}
+
+/** ["negative", "positive"] */
+static dn_status add_listed(dn_config *config, const char *name, dn_head_kind kind,
+                            const dn_json_at *list) {
+    DN_TRY(check_label_count(list, kind));
+    size_t n = dn_json_count(list);
+    const char **words = dn_alloc_array(n, sizeof *words);
+    add_head(config, name, kind, words, n);
+    for (size_t i = 0; i < n; i++) {
+        dn_json_at item = dn_json_item(list, i);
+        DN_TRY(dn_json_text(&item, &words[i]));
+    }
+    return check_labels(list, words, n);
+}
+
+/** {"0": "negative", "1": ...}, in any order but without a gap. */
+static dn_status add_mapped(dn_config *config, const char *name, dn_head_kind kind,
+                            const dn_json_at *map) {
+    DN_TRY(check_label_count(map, kind));
+    size_t n = dn_json_count(map);
+    const char **words = dn_alloc_array(n, sizeof *words);
+    add_head(config, name, kind, words, n);
+    for (size_t i = 0; i < n; i++) {
+        char key[24];
+        dn_json_at label;
+        snprintf(key, sizeof key, "%zu", i);
+        DN_TRY(dn_json_need(map, key, DN_JSON_TEXT, &label));
+        DN_TRY(dn_json_text(&label, &words[i]));
+    }
+    return check_labels(map, words, n);
+}
+
+/* ---- "dunlin" ---- */
+
+static dn_status read_name(const dn_json_at *at, const dn_config *config, const char **name) {
+    DN_TRY(dn_json_text(at, name));
+    bool taken = false;
+    for (int i = 0; i < config->n_model_heads; i++) {
+        taken = taken || strcmp(config->model_head[i].name, *name) == 0;
+    }
+    if (!**name || strpbrk(*name, "/.") || taken) {
+        return dn_json_fail(at, "\"%s\": a head needs a name of its own, without '/' and '.'",
+                            *name);
+    }
+    return DN_OK;
+}
+
+static void add_embedding(dn_config *config, const char *name, dn_embedding_form form) {
+    add_head(config, name, DN_HEAD_EMBEDDING, NULL, (size_t)config->hidden);
+    config->form[config->n_model_heads - 1] = form;
+}
+
+static dn_status read_embedding(const dn_json_at *head, dn_config *config, const char *name) {
+    dn_embedding_form form = {.pooling = DN_POOL_MEAN};
+    dn_json_at at;
+    DN_TRY(dn_json_need(head, "pooling", DN_JSON_TEXT, &at));
+    DN_TRY(choose_pooling(&at, &form.pooling));
+    if (dn_json_find(head, "l2", &at)) {
+        DN_TRY(dn_json_bool(&at, &form.unit_length));
+    }
+    add_embedding(config, name, form);
+    return DN_OK;
+}
+
+static dn_status read_head(const dn_json_at *head, dn_config *config) {
+    dn_json_at at;
+    const char *name;
+    int kind;
+    DN_TRY(dn_json_need(head, "kind", DN_JSON_TEXT, &at));
+    DN_TRY(choose(&at, dn_head_kind_names, DN_HEAD_KINDS, &kind));
+    DN_TRY(dn_json_need(head, "name", DN_JSON_TEXT, &at));
+    DN_TRY(read_name(&at, config, &name));
+    if (kind == DN_HEAD_EMBEDDING) {
+        return read_embedding(head, config, name);
+    }
+    DN_TRY(dn_json_need(head, "labels", DN_JSON_ARRAY, &at));
+    return add_listed(config, name, (dn_head_kind)kind, &at);
+}
+
+static dn_status read_pooling(const dn_json_at *dunlin, dn_config *config) {
+    dn_json_at pooling;
+    DN_TRY(dn_json_need(dunlin, "pooling", DN_JSON_ARRAY, &pooling));
+    size_t n = dn_json_count(&pooling);
+    if (n < 1 || n > 2) {
+        return dn_json_fail(&pooling, "has %zu parts, expected 1 or 2", n);
+    }
+    for (size_t i = 0; i < n; i++) {
+        dn_json_at item = dn_json_item(&pooling, i);
+        DN_TRY(choose_pooling(&item, &config->part[i]));
+    }
+    config->n_parts = (int)n;
+    return DN_OK;
+}
+
+static dn_status read_listed_heads(const dn_json_at *dunlin, const dn_json_at *heads,
+                                   dn_config *config) {
+    size_t n = dn_json_count(heads);
+    bool pooled = false;
+    if (n < 1 || n > DN_MAX_HEADS) {
+        return dn_json_fail(heads, "has %zu heads, expected 1 to %d", n, DN_MAX_HEADS);
+    }
+    for (size_t i = 0; i < n; i++) {
+        dn_json_at head = dn_json_item(heads, i);
+        DN_TRY(read_head(&head, config));
+        pooled = pooled || config->model_head[i].kind <= DN_HEAD_SIGMOID;
+    }
+    return pooled ? read_pooling(dunlin, config) : DN_OK;
+}
+
+/** How texts are prepared. */
+static dn_status read_preparation(const dn_json_at *dunlin, dn_config *config) {
+    static const char *const normalisations[] = {"none", "tweeteval"};
+    dn_json_at at;
+    int64_t max_tokens = config->max_tokens;
+    int choice = 0;
+    if (dn_json_find(dunlin, "normalise", &at)) {
+        DN_TRY(choose(&at, normalisations, 2, &choice));
+    }
+    config->normalise = normalisations[choice];
+    if (dn_json_find(dunlin, "max_tokens", &at)) {
+        DN_TRY(dn_json_int(&at, MIN_TOKENS, config->max_positions, &max_tokens));
+    }
+    config->max_tokens = (int)max_tokens;
+    return DN_OK;
+}
+
+/* ---- the checkpoint's own head ---- */
+
+static dn_status read_problem(const dn_json_at *root, dn_head_kind *kind) {
+    static const char *const words[] = {"single_label_classification",
+                                        "multi_label_classification"};
+    dn_json_at at;
+    int choice = 0;
+    if (dn_json_find(root, "problem_type", &at)) {
+        DN_TRY(choose(&at, words, 2, &choice));
+    }
+    *kind = choice == 0 ? DN_HEAD_SOFTMAX : DN_HEAD_SIGMOID;
+    return DN_OK;
+}
+
+/** Two unnamed labels are what transformers leaves out of config.json. */
+static dn_status add_classifier(const dn_json_at *root, dn_config *config, const char *name,
+                                dn_head_kind kind) {
+    dn_json_at map;
+    if (dn_json_find(root, "id2label", &map)) {
+        DN_TRY(dn_json_need(root, "id2label", DN_JSON_OBJECT, &map));
+        return add_mapped(config, name, kind, &map);
+    }
+    const char **words = dn_alloc_array(2, sizeof *words);
+    words[0] = "LABEL_0";
+    words[1] = "LABEL_1";
+    add_head(config, name, kind, words, 2);
+    return DN_OK;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static dn_status read_text_classifier(const dn_json_at *root, dn_config *config, const char *name) {
+    dn_head_kind kind;
+    DN_TRY(read_problem(root, &kind));
+    DN_TRY(add_classifier(root, config, name ? name : "label", kind));
+    config->own_head = config->has_dense = true;
+    config->n_parts = 1;
+    config->part[0] = DN_POOL_CLS;
+    return DN_OK;
+}
+
+static dn_status read_token_classifier(const dn_json_at *root, dn_config *config,
+                                       const char *name) {
+    DN_TRY(add_classifier(root, config, name ? name : "entities", DN_HEAD_TOKENS));
+    config->own_head = true;
+    return DN_OK;
+}
+
+static dn_status read_own_head(const dn_json_at *root, dn_config *config, const char *name) {
+    dn_json_at list, at;
+    const char *architecture = "ForSequenceClassification";
+    if (dn_json_find(root, "architectures", &list) && dn_json_count(&list) > 0) {
+        at = dn_json_item(&list, 0);
+        DN_TRY(dn_json_text(&at, &architecture));
+    }
+    if (ends_with(architecture, "ForSequenceClassification")) {
+        return read_text_classifier(root, config, name);
+    }
+    if (ends_with(architecture, "ForTokenClassification")) {
+        return read_token_classifier(root, config, name);
+    }
+    return dn_json_fail(&list,
+                        "\"%s\" has no head that is supported: ...ForSequenceClassification and "
+                        "...ForTokenClassification have; name others in \"dunlin\".\"heads\"",
+                        architecture);
+}
+
+dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_config *config) {
+    dn_json_at dunlin, at;
+    const char *name = NULL;
+    bool has_dunlin = dn_json_find(root, "dunlin", &dunlin), listed = false;
+    config->normalise = "none";
+    config->max_tokens = config->max_positions;
+    bool sentences = dn_sentences_found(dir);
+    dn_embedding_form form = {0};
+    if (sentences) {
+        DN_TRY(dn_sentences_limit(dir, config->max_positions, &config->max_tokens));
+    }
+    if (has_dunlin) {
+        DN_TRY(read_preparation(&dunlin, config));
+        listed = dn_json_find(&dunlin, "heads", &at);
+        if (listed) {
+            DN_TRY(dn_json_need(&dunlin, "heads", DN_JSON_ARRAY, &at));
+            DN_TRY(read_listed_heads(&dunlin, &at, config));
+        } else if (dn_json_find(&dunlin, "head", &at)) {
+            DN_TRY(read_name(&at, config, &name));
+        }
+    }
+    if (!listed && sentences) {
+        DN_TRY(dn_sentences_form(dir, &form));
+        add_embedding(config, name ? name : "embedding", form);
+    } else if (!listed) {
+        DN_TRY(read_own_head(root, config, name));
+    }
+    place_heads(config);
+    return DN_OK;
+}
+
+void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
+                           char *out) {
+    if (!config->own_head) {
+        snprintf(out, room, "heads.%s", head->name);
+    } else {
+        bool tokens = head->kind == DN_HEAD_TOKENS;
+        snprintf(out, room, "%s", tokens ? "classifier" : config->family->classifier);
+    }
+}

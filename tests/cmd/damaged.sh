@@ -75,7 +75,7 @@ for reason in 'bad JSON' 'bad UTF-8' NUL 'no text' oversize; do
 done
 
 # Too many of them
-"$DUNLIN" corpus generate -n 6000 --seed 4 --bad 30% -o "$tmp/many.jsonl"
+"$DUNLIN" corpus generate -n 3000 --seed 4 --bad 30% -o "$tmp/many.jsonl"
 status=0
 tweets "$tmp/many.jsonl" "$tmp/many" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?
 equal "status with 30 % bad" "$status" 65

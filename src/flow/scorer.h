@@ -31,9 +31,10 @@ typedef struct dn_batch_event {
     int32_t rows, tokens; /**< scored by the model */
     int32_t reused;       /**< rows whose result was copied since the last event */
     int32_t budget_tokens;
-    int64_t wait_ns;  /**< of the oldest row, from put to close */
-    int64_t model_ns; /**< forward pass */
-    int64_t flops;    /**< by the formula of the operations */
+    int64_t wait_ns;      /**< of the oldest row, from put to close */
+    int64_t model_ns;     /**< forward pass */
+    int64_t predicted_ns; /**< what the cost model expected of it, 0 before it has seen one */
+    int64_t flops;        /**< by the formula of the operations */
 } dn_batch_event;
 
 /** Where a scorer reports; called from the model thread. */

@@ -12,6 +12,11 @@ const char *dn_plan_model_sha256(const dn_pipeline_plan *plan) {
     return info ? info->sha256 : "";
 }
 
+int64_t dn_plan_slo_ns(const dn_pipeline_plan *plan) {
+    const dn_prop *slo = plan->scorer ? dn_prop_find(plan->scorer->props, "slo") : NULL;
+    return slo ? *(const int64_t *)((const char *)plan->scorer_conf + slo->offset) : 0;
+}
+
 const dn_kernels *dn_plan_kernels(const dn_pipeline_plan *plan) {
     if (!dn_plan_model(plan)) {
         return NULL;

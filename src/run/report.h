@@ -26,6 +26,7 @@ typedef struct dn_pipeline_report {
     int64_t wall_ns;      /**< longest of the ranks, start to last commit */
     double peak_flops_ns; /**< FLOP that the model threads could have done in model_ns at the
                              measured peak */
+    int64_t slo_ns;       /**< asked for, 0: none */
     int model_threads;    /**< of all ranks */
     bool has_model;
 } dn_pipeline_report;
@@ -33,6 +34,7 @@ typedef struct dn_pipeline_report {
 typedef struct dn_report {
     const char *job, *run_id, *output, *broker; /**< rank 0's */
     int ranks;
+    int restarts; /**< by Slurm, of this job */
     int64_t wall_ns, cpu_ns, rss_bytes_max;
     double peak_gflops;  /**< per core, mean of the ranks */
     const char *kernels; /**< "cpu avx512 fp32" */

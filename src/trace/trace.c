@@ -48,6 +48,7 @@ static const table_def tables[N_TABLES] = {
                   {"budget_tokens", DN_H5_I64, "1", "Tokens it could have held", 0},
                   {"wait_ns", DN_H5_I64, NS, "Wait of its oldest row", 0},
                   {"model_ns", DN_H5_I64, NS, "Forward pass", 0},
+                  {"predicted_ns", DN_H5_I64, NS, "Forward pass as the cost model expected it", 0},
                   {"flops", DN_H5_I64, "1", "Floating point operations, by formula", 0}}},
     [SYSTEM] = {"system",
                 {{"mono_ns", DN_H5_I64, NS, "When, monotonic clock", 0},
@@ -330,7 +331,8 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->reason},        {.number = event->rows},
                          {.number = event->tokens},        {.number = event->reused},
                          {.number = event->budget_tokens}, {.number = event->wait_ns},
-                         {.number = event->model_ns},      {.number = event->flops}};
+                         {.number = event->model_ns},      {.number = event->predicted_ns},
+                         {.number = event->flops}};
     add_row(trace, BATCHES, row);
     trace->n_batches++;
     if (trace->file) {

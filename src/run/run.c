@@ -172,13 +172,15 @@ static void prepare_control(run_state *run) {
     }
 }
 
+/* The first failure that has a cause of its own: a writer whose reader has failed only says that its
+ * topic was drained. */
 static dn_status join_all(run_state *run) {
     dn_status worst = DN_OK;
     dn_failure failure = {0};
     for (int i = 0; i < run->control.n; i++) {
         dn_status status =
             run->control.pipeline[i] ? dn_pipeline_join(run->control.pipeline[i]) : DN_OK;
-        if (status != DN_OK && worst == DN_OK) {
+        if (status != DN_OK && (worst == DN_OK || failure.error == DN_E_DRAINED)) {
             worst = status;
             failure = *dn_failure_last();
         }

@@ -34,6 +34,15 @@ for ranks in 1 2; do
     rm -rf "$out"
 done
 
+# More records than a queue holds: the pipeline before the one that failed is stopped, and is not the one that is named.
+"$DUNLIN" corpus generate -n 60000 --seed 12 -o "$tmp/long.jsonl"
+mount -o remount,size=3m "$disk"
+status=0
+tweets "$tmp/long.jsonl" "$disk/long" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?
+equal "status of a long run on a full disk" "$status" 74
+grep -q 'E1702' "$tmp/err" || fail "the long run's message: $(cat "$tmp/err")"
+rm -rf "$disk/long"
+
 mount -o remount,ro "$disk"
 status=0
 tweets "$corpus" "$disk/new" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?

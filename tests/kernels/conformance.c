@@ -1,15 +1,9 @@
 /* Every operation of ops.def on every backend against its oracle (`ref`, or the scalar form of its
  * rounding), at the shapes where kernels go wrong: one token, one column, one input, sizes beside
  * multiples of every vector and tile, rows of one token and of 511. */
-#include "buffers.h"
+#include "linear.h"
 
 #include "kernels/ops.h"
-
-static const dn_kernels *ref(void) {
-    const dn_kernels *kernels = NULL;
-    EXPECT(dn_kernels_select("ref", &kernels) == DN_OK);
-    return kernels;
-}
 
 /** Reports the worst element when it is beyond the operation's tolerance. */
 static void expect_close(dn_op_id id, const char *backend, const char *shape, const output *got,
@@ -33,34 +27,6 @@ static void expect_close(dn_op_id id, const char *backend, const char *shape, co
                 (double)got->at[place], (double)want->at[place], worst);
     }
     EXPECT(whole && worst <= 1);
-}
-
-typedef struct linear_shape {
-    int tokens, k, n;
-    dn_activation activation;
-    bool no_bias, norm, in_place; /**< in_place: the residual is the output */
-} linear_shape;
-
-static void run_linear(const dn_kernels *kernels, const linear_shape *s, const float *x,
-                       const float *w, const float *vectors, const float *residual, output *out) {
-    dn_weight weight;
-    EXPECT(kernels->pack(w, s->n, s->k, &weight) == DN_OK);
-    dn_linear_args args = {.n_tokens = s->tokens,
-                           .x = x,
-                           .weight = &weight,
-                           .bias = s->no_bias ? NULL : vectors,
-                           .activation = s->activation,
-                           .epsilon = 1e-12f,
-                           .out = out->at};
-    if (s->norm) {
-        args.residual = residual, args.gamma = vectors + s->n, args.beta = vectors + 2 * s->n;
-        if (s->in_place) {
-            memcpy(out->at, residual, out->n * sizeof(float));
-            args.residual = out->at;
-        }
-    }
-    kernels->linear(&args);
-    dn_weight_free(&weight);
 }
 
 static void compare_linear(dn_op_id op, const dn_kernels *kernels, const char *name,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/slurm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HOST_MAX = 128, SLURM_MAX = 32, TRIES = 3, END_LOOK_NS = 20 * 1000 * 1000 };
+enum { HOST_MAX = 128, TRIES = 3, END_LOOK_NS = 20 * 1000 * 1000 };
 
 static const int64_t END_WAIT_NS = INT64_C(3000000000);
 
@@ -21,8 +22,9 @@ struct dn_output {
 };
 
 typedef struct owner {
-    char host[HOST_MAX], slurm[SLURM_MAX], since[32];
+    char host[HOST_MAX], since[32];
     long pid;
+    dn_slurm slurm;
 } owner;
 
 static dn_status fail_path(const char *path, const char *what) {
@@ -63,12 +65,8 @@ dn_status dn_make_folders(const char *path) {
 }
 
 static void this_owner(owner *out) {
-    *out = (owner){.pid = (long)getpid(), .slurm = "-"};
+    *out = (owner){.pid = (long)getpid(), .slurm = dn_slurm_look()};
     gethostname(out->host, sizeof out->host - 1);
-    const char *slurm = getenv("SLURM_JOB_ID");
-    if (slurm && slurm[0]) {
-        snprintf(out->slurm, sizeof out->slurm, "%s", slurm);
-    }
     dn_wall_format(dn_wall_ns(), out->since);
 }
 
@@ -78,18 +76,21 @@ static bool read_owner(const char *lock, owner *out) {
     if (!file) {
         return false;
     }
-    int n = fscanf(file, "host %127s\npid %ld\nslurm %31s\nsince %31s", out->host, &out->pid,
-                   out->slurm, out->since);
+    int n = fscanf(file, "host %127s\npid %ld\nslurm %31s\nsince %31s\nrestarts %d", out->host,
+                   &out->pid, out->slurm.id, out->since, &out->slurm.restarts);
     fclose(file);
-    return n == 4;
+    return n >= 4;
 }
 
-/* An owner that cannot be running any more, or that is this same job started again. */
+/* An owner that cannot be running any more, or that is this same job started again: Slurm ends a
+ * job on all its nodes before it starts it anew. A second step beside a living one is refused where
+ * it can be seen, on the same host. */
 static bool may_take_over(const owner *old, const owner *me) {
-    bool same_slurm = strcmp(me->slurm, "-") != 0 && strcmp(me->slurm, old->slurm) == 0;
-    bool dead_here =
-        strcmp(me->host, old->host) == 0 && kill((pid_t)old->pid, 0) != 0 && errno == ESRCH;
-    return same_slurm || dead_here;
+    bool same_host = strcmp(me->host, old->host) == 0;
+    bool same_job = me->slurm.id[0] && strcmp(me->slurm.id, old->slurm.id) == 0;
+    bool requeued = same_job && me->slurm.restarts > old->slurm.restarts;
+    bool dead_here = same_host && kill((pid_t)old->pid, 0) != 0 && errno == ESRCH;
+    return requeued || dead_here || (same_job && !same_host);
 }
 
 /* Written whole beside its place, then linked there: a lock is never seen half-written. */
@@ -98,8 +99,9 @@ static dn_status write_owner(const char *path, const owner *me) {
     if (fd < 0) {
         return fail_path(path, "the lock cannot be made");
     }
-    int n = dprintf(fd, "host %s\npid %ld\nslurm %s\nsince %s\n", me->host[0] ? me->host : "?",
-                    me->pid, me->slurm, me->since);
+    int n = dprintf(fd, "host %s\npid %ld\nslurm %s\nsince %s\nrestarts %d\n",
+                    me->host[0] ? me->host : "?", me->pid, me->slurm.id[0] ? me->slurm.id : "-",
+                    me->since, me->slurm.restarts);
     dn_status status =
         n < 0 || fsync(fd) != 0 ? fail_path(path, "the lock cannot be written") : DN_OK;
     close(fd);

@@ -2,13 +2,13 @@
 #define DN_RUN_OUTPUT_H
 /** The output folder, which belongs to one run at a time.
  *
- *    OUT/run.lock    host, pid, Slurm job and start of the owner; made with O_EXCL
+ *    OUT/run.lock    host, pid, Slurm job, start and restarts of the owner; O_EXCL
  *    OUT/job.yaml    the resolved job of the newest run
  *    OUT/sources/    which input each pipeline's offsets count
  *    OUT/rows/ OUT/dead/ OUT/topics/ OUT/trace/ OUT/index.h5
  *
- * A lock is taken over when it is of the same Slurm job (requeued), when its process on this host
- * is dead, or with `force`. */
+ * A lock is taken over when it is of the same Slurm job before a requeue or on another host, when
+ * its process on this host is dead, or with `force`. */
 #include "base/status.h"
 
 #include <stdbool.h>

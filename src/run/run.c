@@ -9,6 +9,7 @@
 #include "run/output.h"
 #include "run/place.h"
 #include "run/provenance.h"
+#include "run/slurm.h"
 #include "run/status.h"
 #include "run/telemetry.h"
 #include "run/wiring.h"
@@ -262,6 +263,7 @@ static void fill_report(run_state *run) {
     report->output = dn_strdup(run->job->conf.output);
     report->broker = dn_strdup(run->job->conf.broker);
     report->ranks = run->comm->size;
+    report->restarts = dn_slurm_look().restarts;
     report->wall_ns = dn_mono_ns() - run->start_mono_ns;
     report->drained = run->control.drained;
     report->n_pipelines = run->control.n;

@@ -109,10 +109,18 @@ static void print_rings(const dn_report *report, const dn_pipeline_report *p, FI
     fprintf(out, " (mean/size a rank)\n");
 }
 
+static void print_restarts(const dn_report *report, FILE *out) {
+    if (report->restarts) {
+        fprintf(out, "started again by Slurm %d time%s\n", report->restarts,
+                report->restarts == 1 ? "" : "s");
+    }
+}
+
 void dn_report_print(const dn_report *report, FILE *out) {
     fprintf(out, "\njob %s, run %s: %d rank%s, broker %s%s\n", report->job, report->run_id,
             report->ranks, report->ranks == 1 ? "" : "s", report->broker,
             report->drained ? ", stopped early (start again to go on)" : "");
+    print_restarts(report, out);
     for (int i = 0; i < report->n_pipelines; i++) {
         const dn_pipeline_report *p = &report->pipeline[i];
         fprintf(out, "\npipeline %s\n", report->name[i]);
@@ -223,6 +231,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     key_text(&out, "output", report->output);
     key_text(&out, "broker", report->broker);
     key_i64(&out, "ranks", report->ranks);
+    key_i64(&out, "restarts", report->restarts);
     dn_out_key(&out, "drained");
     dn_out_bool(&out, report->drained);
     key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);

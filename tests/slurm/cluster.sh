@@ -3,6 +3,7 @@
 #
 #   tests/slurm/cluster.sh up DIR      start it with all its files in DIR; export SLURM_CONF=DIR/slurm.conf to use it
 #   tests/slurm/cluster.sh down DIR    stop it; nothing of it stays but DIR
+#   tests/slurm/cluster.sh node DIR n2  start one node again that was killed
 #
 # Status 77 where its packages are missing (scripts/packages list slurm). Ports are free ones, every daemon listens on the
 # address of this host's name only. Nothing waits by the clock: each step ends when what it waits for is there, or fails.
@@ -148,6 +149,12 @@ cancel_jobs() {
 
 pids() { cat "$dir"/run/slurmd-*.pid "$dir/run/ctld.pid" "$dir/munge/pid" 2>/dev/null || true; }
 
+# As after a reboot that cleans up: a requeued job keeps its number, and PMIx starts no step whose socket is there already.
+start_again() {
+    rm -rf "$dir/spool-$1"/*pmix* "$dir/tmp-$1"/*pmix*
+    slurmd -N "$1" -f "$dir/slurm.conf"
+}
+
 all_ended() {
     local pid
     for pid in "$@"; do
@@ -164,7 +171,7 @@ down() {
     wait_for "the end of the daemons ${running[*]}" all_ended "${running[@]}"
 }
 
-[ $# = 2 ] || die "up DIR or down DIR"
+[ $# -ge 2 ] || die "up DIR, down DIR or node DIR NAME"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 host=$(hostname -s)
@@ -172,5 +179,6 @@ readonly dir host
 case $1 in
 up) up ;;
 down) down ;;
-*) die "no command is called $1: up or down" ;;
+node) start_again "$3" ;;
+*) die "no command is called $1: up, down or node" ;;
 esac

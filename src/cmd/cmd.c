@@ -11,9 +11,19 @@
 #include <sysexits.h>
 
 static const dn_command *const commands[] = {
-    &dn_cmd_run,     &dn_cmd_top,    &dn_cmd_check, &dn_cmd_describe,
-    &dn_cmd_explain, &dn_cmd_corpus, &dn_cmd_model, &dn_cmd_inspect,
-    &dn_cmd_verify,  &dn_cmd_index,  &dn_cmd_trace, NULL,
+    &dn_cmd_run,
+    &dn_cmd_top,
+    &dn_cmd_check,
+    &dn_cmd_describe,
+    &dn_cmd_explain,
+    &dn_cmd_corpus,
+    &dn_cmd_model,
+    &dn_cmd_inspect,
+    &dn_cmd_verify,
+    &dn_cmd_index,
+    &dn_cmd_trace,
+    &dn_cmd_report,
+    NULL,
 };
 
 static int exit_status;

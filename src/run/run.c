@@ -291,6 +291,13 @@ static dn_status finish(run_state *run) {
 
 /* ---- trace ---- */
 
+static char *machine_text(const dn_topo_facts *facts) {
+    return dn_format("%s, %d package%s, %d NUMA node%s, %d cores, %d hardware threads, %.1f GB",
+                     facts->cpu, facts->n_packages, facts->n_packages == 1 ? "" : "s",
+                     facts->n_numa, facts->n_numa == 1 ? "" : "s", facts->n_cores, facts->n_threads,
+                     (double)facts->memory_bytes / 1e9);
+}
+
 static dn_status open_trace(run_state *run, dn_trace **trace) {
     const dn_job *job = run->job;
     const char *names[DN_MAX_PIPELINES];
@@ -304,7 +311,9 @@ static dn_status open_trace(run_state *run, dn_trace **trace) {
         const dn_topo_place *place = &run->placement.places[i];
         places[i] = (dn_trace_place){i, place->host, place->uuid, place->cpus, place->numa};
     }
+    char *machine = machine_text(&run->placement.facts);
     const dn_trace_attribute attributes[] = {{"job", job->conf.job},
+                                             {"machine", machine},
                                              {"resolved_job", run->resolved},
                                              {"model_sha256", sha256},
                                              {"librdkafka", dn_kafka_version()},
@@ -323,6 +332,7 @@ static dn_status open_trace(run_state *run, dn_trace **trace) {
     };
     dn_status status = dn_trace_open(&conf, trace);
     free(places);
+    free(machine);
     return status;
 }
 

@@ -28,6 +28,7 @@ static const struct {
 } models[] = {
     {"WordPiece", &dn_kind_wordpiece, dn_wordpiece_from_json},
     {"BPE", &dn_kind_bpe, dn_bpe_from_json},
+    {"Unigram", &dn_kind_unigram, dn_unigram_from_json},
 };
 static const struct {
     const char *file;
@@ -37,6 +38,7 @@ static const struct {
     {"vocab.txt", &dn_kind_wordpiece, dn_wordpiece_from_files},
     {"merges.txt", &dn_kind_bpe, dn_bpe_from_files},
     {"vocab.json", &dn_kind_bpe, dn_bpe_from_files},
+    {"sentencepiece.bpe.model", &dn_kind_unigram, dn_unigram_from_files},
 };
 
 static bool has_file(const char *dir, const char *name) {

@@ -273,6 +273,7 @@ static void fill_report(run_state *run) {
     for (int i = 0; i < run->control.n; i++) {
         dn_pipeline_report *p = &report->pipeline[i];
         report->name[i] = dn_strdup(run->control.name[i]);
+        p->slo_ns = dn_plan_slo_ns(&run->job->pipeline[i]);
         p->has_model = run->job->pipeline[i].scorer != NULL;
         p->model_threads = p->has_model ? run->job->pipeline[i].model_threads : 0;
         dn_report_pipeline(run->control.pipeline[i], dn_telemetry_totals(run->telemetry, i), p);

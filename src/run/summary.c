@@ -49,6 +49,19 @@ static void print_latency(const char *name, const dn_hist *hist, FILE *out) {
     }
 }
 
+static bool slo_held(const dn_pipeline_report *p) {
+    return quantile_s(&p->latency.response, 0.95) * NS_PER_S <= (double)p->slo_ns;
+}
+
+static void print_slo(const dn_pipeline_report *p, FILE *out) {
+    if (p->slo_ns) {
+        fprintf(out, "  slo        %.3f s asked for, p95 %.3f s: %s\n",
+                (double)p->slo_ns / NS_PER_S, quantile_s(&p->latency.response, 0.95),
+                slo_held(p) ? "held"
+                            : "NOT held; more ranks, a smaller model or a lower rate would help");
+    }
+}
+
 static void print_model(const dn_report *report, const dn_pipeline_report *p, FILE *out) {
     fprintf(out,
             "  model      %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
@@ -127,6 +140,7 @@ void dn_report_print(const dn_report *report, FILE *out) {
         print_counts(p, out);
         print_latency("response", &p->latency.response, out);
         print_latency("service", &p->latency.service, out);
+        print_slo(p, out);
         if (p->has_model) {
             print_model(report, p, out);
         }
@@ -214,6 +228,11 @@ static void json_model(const dn_pipeline_report *p, dn_out *out) {
     key_i64(out, "flops", p->flops);
     key_f64(out, "model_s", (double)p->model_ns / NS_PER_S);
     key_f64(out, "batch_fill", share((double)p->tokens_scored, (double)p->budget_tokens));
+    if (p->slo_ns) {
+        key_f64(out, "slo_s", (double)p->slo_ns / NS_PER_S);
+        dn_out_key(out, "slo_held");
+        dn_out_bool(out, slo_held(p));
+    }
     dn_out_key(out, "closed_by");
     dn_out_open(out, '{');
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {

@@ -388,26 +388,35 @@ void dn_props_free(const dn_prop *props, void *conf) {
     }
 }
 
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Two letters that changed places are one edit: it is what fingers do most. */
 int dn_edit_distance(const char *a, const char *b) {
     size_t n = strlen(a), m = strlen(b);
     if (n > MAX_WORD || m > MAX_WORD) {
         return MAX_WORD;
     }
-    int row[MAX_WORD + 1];
+    int rows[3][MAX_WORD + 1];
+    int *before = rows[0], *last = rows[1], *row = rows[2];
     for (size_t j = 0; j <= m; j++) {
-        row[j] = (int)j;
+        last[j] = (int)j;
     }
     for (size_t i = 1; i <= n; i++) {
-        int diagonal = row[0];
         row[0] = (int)i;
         for (size_t j = 1; j <= m; j++) {
-            int replace = diagonal + (a[i - 1] != b[j - 1]);
-            int insert = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replace < insert ? replace : insert;
+            row[j] = least(last[j - 1] + (a[i - 1] != b[j - 1]), least(last[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+                row[j] = least(row[j], before[j - 2] + 1);
+            }
         }
+        int *spare = before;
+        before = last;
+        last = row;
+        row = spare;
     }
-    return row[m];
+    return last[m];
 }
 
 bool dn_near(const char *word, const char *candidate) {

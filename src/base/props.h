@@ -82,8 +82,8 @@ void dn_prop_print(const dn_prop *prop, const void *conf, char *out, size_t out_
 
 void dn_props_free(const dn_prop *props, void *conf);
 
-/** Levenshtein distance, and whether `candidate` is near enough to `word` to be offered as "did you
- * mean". */
+/** Edits (insert, delete, replace, swap two neighbours) from one to the other, and whether
+ * `candidate` is near enough to `word` to be offered as "did you mean". */
 int dn_edit_distance(const char *a, const char *b);
 bool dn_near(const char *word, const char *candidate);
 

@@ -128,6 +128,25 @@ static void await_end(const owner *old, const owner *me) {
     }
 }
 
+static bool same_owner(const owner *a, const owner *b) {
+    return a->pid == b->pid && strcmp(a->host, b->host) == 0 && strcmp(a->since, b->since) == 0;
+}
+
+/* Takes away the lock of `old` and no other: of two that try at once rename lets one have it, and a
+ * lock that somebody has put there meanwhile goes back. */
+static void remove_lock(const char *lock, const owner *old, const owner *me, bool force) {
+    char *aside = dn_format("%s.old.%s.%ld", lock, me->host, me->pid);
+    owner found;
+    if (rename(lock, aside) == 0) {
+        bool expected = read_owner(aside, &found) && same_owner(&found, old);
+        if (!expected && !force) {
+            (void)!link(aside, lock);
+        }
+        unlink(aside);
+    }
+    free(aside);
+}
+
 static dn_status take_lock(const char *path, const char *lock, bool force) {
     owner me, old;
     this_owner(&me);
@@ -148,7 +167,7 @@ static dn_status take_lock(const char *path, const char *lock, bool force) {
                 "with --set output=DIR, or take it over with --force if that run is gone",
                 path, old.pid, readable ? old.host : "?", readable ? old.since : "?");
         }
-        unlink(lock);
+        remove_lock(lock, &old, &me, force);
     }
     return DN_FAIL(OUTPUT_BUSY, "%s: another run takes this folder at the same time", path);
 }

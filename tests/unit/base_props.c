@@ -244,6 +244,7 @@ CASE(edit_distances) {
     EXPECT_INT(dn_edit_distance("", "abc"), 3);
     EXPECT_INT(dn_edit_distance("kitten", "sitting"), 3);
     EXPECT_INT(dn_edit_distance("partitions", "partitons"), 1);
+    EXPECT_INT(dn_edit_distance("rnu", "run"), 1);
     EXPECT(dn_near("partitons", "partitions"));
     EXPECT(dn_near("borker", "broker"));
     EXPECT(!dn_near("x", "partitions"));

@@ -163,9 +163,11 @@ static inline void word_ids(const dn_bpe *bpe, dn_token_cache *cache, dn_span wo
     dn_id_emit(sink, id, n);
 }
 
-static void bpe_encode(const dn_token_table *about, dn_token_cache *cache, dn_span text,
-                       dn_id_sink *sink) {
-    const dn_bpe *bpe = about->table;
+static void encode_stretch(const dn_bpe *bpe, dn_token_cache *cache, dn_span text,
+                           dn_id_sink *sink) {
+    if (!text.len) {
+        return;
+    }
     if (bpe->prefix_space && text.ptr[0] != ' ') {
         char *with = dn_scratch_take(cache, SCRATCH_TEXT, text.len + 1);
         with[0] = ' ';
@@ -177,6 +179,20 @@ static void bpe_encode(const dn_token_table *about, dn_token_cache *cache, dn_sp
         word_ids(bpe, cache, (dn_span){at, (size_t)(stop - at)}, sink);
         at = stop;
     }
+}
+
+/* There is no normaliser: tokens to be found in the normal form are found in what is left of the
+ * text as it stands. */
+static void bpe_encode(const dn_token_table *about, dn_token_cache *cache, dn_span text,
+                       dn_id_sink *sink) {
+    dn_added_match match;
+    while (!sink->cut && dn_added_tokens_find(&about->added, true, text, &match)) {
+        dn_span before = {text.ptr, (size_t)(match.begin - text.ptr)};
+        encode_stretch(about->table, cache, before, sink);
+        dn_id_emit(sink, &match.id, 1);
+        text = (dn_span){match.end, (size_t)(text.ptr + text.len - match.end)};
+    }
+    encode_stretch(about->table, cache, text, sink);
 }
 
 static void bpe_close(void *table) {

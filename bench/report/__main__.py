@@ -14,6 +14,7 @@ def die(error, text):
     sys.exit(status)
 
 
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")  # only finished files are read, also where locks are not to be had
 try:
     import h5py  # noqa: F401
     import numpy  # noqa: F401

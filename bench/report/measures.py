@@ -276,13 +276,21 @@ def ceilings_of(run, main):
     wall = max([s["wall_s"] for s in run.summaries.values()] or [0])
     rows = [{"name": "Arithmetic of the model, while it scores", "share": flops / possible if flops and possible else None,
              "value": f"{flops / model_s / 1e9:.1f} GFLOP/s a thread" if flops and model_s else "",
-             "ceiling": f"{np.mean(list(peaks.values())):.1f} GFLOP/s a core, FMA loop measured at the end of this run" if peaks else "not measured"},
+             "ceiling": f"{np.mean(list(peaks.values())):.1f} GFLOP/s a core, a loop of the same instructions timed at the end of this run" if peaks else "not measured"},
             {"name": CPU_TIME, "share": cpu_s / (wall * n_cpus) if wall and n_cpus and run.summaries else None,
              "value": f"{cpu_s / wall:.2f} cores on average" if wall else "",
              "ceiling": f"{words.plural(n_cpus, 'hardware thread')} in the binding plan" if n_cpus else "not measured"}]
     for name in ("Memory bandwidth", "Disk bandwidth", "Network bandwidth"):
         rows.append({"name": name, "share": None, "value": "", "ceiling": "not measured in this run"})
     return rows
+
+
+def contention_of(run, pipelines):
+    """A sentence when something else used the ranks' cores. Threads that wait for an accelerator say nothing about that."""
+    if any(place["device"] for place in run.places) or len(run.summaries) < len(run.ranks):
+        return ""
+    busy_s = sum(part["busy_s"] for p in pipelines for part in p["parts"] if part["crew"] in ("text", "model"))
+    return words.contention(busy_s, sum(s["cpu_s"] for s in run.summaries.values()))
 
 
 def what_ran(run, main):
@@ -317,8 +325,9 @@ def take(run, labels, letters):
     main = main_pipeline(run)
     ceilings = ceilings_of(run, main)
     cpu_share = next(row["share"] for row in ceilings if row["name"] == CPU_TIME)
+    pipelines = [pipeline_of(run, name, cpu_share) for name in run.pipelines if len(run.of("flow", name)["t"])]
     return {"schema": "dunlin.report/1", "what": what_ran(run, main), "main": main, "seconds": run.seconds,
-            "pipelines": [pipeline_of(run, name, cpu_share) for name in run.pipelines if len(run.of("flow", name)["t"])],
+            "pipelines": pipelines, "contention": contention_of(run, pipelines),
             "system": system_over_time(run), "places": run.places, "plan": run.plan, "ceilings": ceilings,
             "rss_bytes_max": max([s["rss_bytes_max"] for s in run.summaries.values()] or [int(run.tables["system"]["rss_bytes"].max())]),
             "labels": labels, "dead_letters": letters[:200], "remarks": run.remarks}

@@ -84,8 +84,9 @@ def tiles(data, main):
         for value, name in shown) + "</div>"
 
 
-def verdict(main):
-    return f'<div class="card verdict wide"><h3>{escape(main["verdict"])}</h3><p>{escape(main["why"])}</p></div>'
+def verdict(data, main):
+    more = f"<p>{escape(data['contention'])}</p>" if data["contention"] else ""
+    return f'<div class="card verdict wide"><h3>{escape(main["verdict"])}</h3><p>{escape(main["why"])}</p>{more}</div>'
 
 
 def time_section(data):
@@ -109,7 +110,7 @@ def throughput_section(data):
         mean = rate_of(pipeline["counts"]["records_in"], pipeline["counts"]["wall_s"])
         how = "each micro-batch spread over its forward pass" if rate["from"] == "batches" else "from the counter that is sampled once a second"
         parts.append(figure(pipeline["name"], f"Records per second, {how}; {words.short(mean)}/s on average"
-                            + (", the shaded outline is the sum of the ranks." if curves else "."),
+                            + (", the shaded outline is the sum of the ranks." if curves else f", sum of {words.plural(data['what']['ranks'], 'rank')}."),
                             lambda width, p=pipeline: figures.throughput(width, p), curves))
     return section("throughput", "Throughput", *parts)
 
@@ -190,22 +191,23 @@ def records_section(data):
 def machine_section(data):
     ranks = data["system"]["ranks"]
     keys = [(figures.colour(i), f"rank {rank}") for i, rank in enumerate(ranks)] if len(ranks) > 1 else []
+    whose = "each rank" if len(ranks) == data["what"]["ranks"] else f"the first {len(ranks)} of {data['what']['ranks']} ranks"
     parts = [f'<figure><figcaption><h3>Which rank ran where</h3>{escape(data["what"]["machine"])}</figcaption>'
              f'{both(lambda width: figures.topology(width, data["places"]), HALF)}'
              f'<p class="note">The plan as printed:</p><pre tabindex="0">{escape(data["plan"])}</pre></figure>',
              ceilings(data)]
     if any(r["cores"] for r in ranks.values()):
-        parts.append(figure("CPU time", "Cores in use by each rank: CPU seconds per second.",
+        parts.append(figure("CPU time", f"Cores in use by {whose}: CPU seconds per second.",
                             lambda width: figures.curves_over_time(width, "Cores in use over time", ranks, "cpu_t", "cores", lambda v: f"{v:g}"), keys, wide=False))
     if any(r["rss_bytes"] for r in ranks.values()):
-        parts.append(figure("Memory", f"Resident memory by rank; the largest reached {words.size(data['rss_bytes_max'])}.",
+        parts.append(figure("Memory", f"Resident memory of {whose}; the largest reached {words.size(data['rss_bytes_max'])}.",
                             lambda width: figures.curves_over_time(width, "Resident memory over time", ranks, "t", "rss_bytes",
                                                                    lambda v: words.size(v) if v else "0"), keys, wide=False))
     queued = [p for p in data["pipelines"] if p["queues"]]
     if queued:
         scale = [(f"q{i}", name) for i, name in enumerate(("empty", "to 20 %", "to 40 %", "to 60 %", "to 80 %", "full"))]
         parts.append(figure("Queues", "How full each queue was when it was sampled. Full queues stand before the part that limits; "
-                            "an empty `free` queue means that all chunks are under way.",
+                            "an empty queue of free chunks, that all of them are under way.",
                             lambda width: figures.queue_strips(width, queued), scale))
     return section("machine", "Machine", *parts)
 
@@ -257,7 +259,7 @@ def render(data, resolved_job):
             f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'sha256-{digest}\'; base-uri \'none\'; form-action \'none\'">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="referrer" content="no-referrer">'
             f'<title>{escape(data["what"]["job"])} {escape(data["what"]["run"])}: Dunlin run report</title><style>{style}</style></head>'
-            f'<body>{head_of(data)}<main><nav aria-label="Sections">{nav}</nav>{tiles(data, main)}{verdict(main)}{there}</main>'
+            f'<body>{head_of(data)}<main><nav aria-label="Sections">{nav}</nav>{tiles(data, main)}{verdict(data, main)}{there}</main>'
             f"<footer><p>Made by <code>dunlin report</code> from the run's trace. Counters of ranks are added and histograms merged; "
             f"percentiles are never averaged. The numbers behind every figure stand in this page as JSON (element <code>data</code>).</p></footer>"
             f'<script type="application/json" id="data">{embedded(data)}</script></body></html>\n')

@@ -66,6 +66,14 @@ CREWS = {"poll": ("the poll thread", "limits", "It was"), "text": ("the text wor
          "model": ("the model", "limits", "It was"), "sink": ("the sink thread", "limits", "It was")}
 
 
+def contention(busy_s, cpu_s):
+    """Whether the threads that compute got the cores they were given; "" when they did, or when that cannot be said."""
+    if busy_s < 1 or cpu_s >= 0.7 * busy_s:
+        return ""
+    return (f"The cores were not theirs alone: text workers and model were at work for {seconds(busy_s)} of thread time, and the "
+            f"whole program got {seconds(cpu_s)} of CPU time.")
+
+
 def verdict(pipeline, lanes, cpu_share):
     """(headline, why): what limits the pipeline, from how its crews of threads spent their time and how full the cores were."""
     if not lanes:

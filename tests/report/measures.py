@@ -84,6 +84,8 @@ def verdicts():
     equal("the input", words.verdict("p", [lane("poll", 0.02, 0, 0.9), lane("sink", 0.1)], 0.1)[0], "p waited for its input")
     equal("the cores", words.verdict("p", [lane("poll", 0.1, 0.5), lane("text", 0.5)], 0.93)[0], "The cores limit p")
     equal("nothing", words.verdict("p", [lane("poll", 0.1, 0.1), lane("text", 0.5)], 0.3)[0], "No part of p is at its limit")
+    equal("cores of one's own", words.contention(100, 95), "")
+    equal("somebody else's cores", words.contention(100, 30).startswith("The cores were not theirs alone"), True)
     equal("unknown", words.verdict("p", [], None)[0], "No stage times were recorded")
 
 

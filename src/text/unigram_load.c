@@ -4,6 +4,8 @@
 #include "text/unigram.h"
 #include "text/white.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -196,6 +198,35 @@ static dn_status read_words(const dn_json_at *root, dn_unigram *u) {
     return read_metaspace(&last, u);
 }
 
+/* The reference's JSON reader divides a number's digits by a power of ten and so rounds twice. The
+ * last bit decides between ways of equal tokens in another order ("r" "rr", "rr" "r"), so it is
+ * done again, from the shortest digits that give the number: those that such files have. */
+static double as_the_reference_reads(double number) {
+    char text[32];
+    for (int precision = 14; precision <= 16; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision, number);
+        if (strtod(text, NULL) == number) {
+            break;
+        }
+    }
+    char *exponent = strchr(text, 'e');
+    int scale = atoi(exponent + 1);
+    uint64_t digits = 0;
+    char *last = exponent - 1;
+    while (*last == '0') {
+        last--;
+    }
+    for (char *c = text; c <= last; c++) {
+        if (*c >= '0' && *c <= '9') {
+            digits = digits * 10 + (uint64_t)(*c - '0');
+        }
+        scale -= *c >= '0' && *c <= '9';
+    }
+    scale++;
+    double value = scale < 0 ? (double)digits / pow(10, -scale) : (double)digits * pow(10, scale);
+    return signbit(number) ? -value : value;
+}
+
 static dn_status read_token(const dn_json_at *item, dn_span *token, double *score) {
     const char *text;
     if (dn_json_kind_of(item) != DN_JSON_ARRAY || dn_json_count(item) != 2) {
@@ -204,6 +235,7 @@ static dn_status read_token(const dn_json_at *item, dn_span *token, double *scor
     dn_json_at name = dn_json_item(item, 0), value = dn_json_item(item, 1);
     DN_TRY(dn_json_text(&name, &text));
     DN_TRY(dn_json_real(&value, -1e30, 1e30, score));
+    *score = *score == 0 ? 0 : as_the_reference_reads(*score);
     *token = dn_span_of(text);
     return DN_OK;
 }

@@ -2,7 +2,10 @@
 # Starts the ranks of a job, and has Slurm start the job again when it was drained. The .sbatch files source this;
 # `dunlin submit` copies it into what it writes.
 
-: "${DUNLIN:=dunlin}"
+if [ -z "${DUNLIN:-}" ]; then
+    DUNLIN=${home:-.}/build/release/dunlin
+    [ -x "$DUNLIN" ] || DUNLIN=dunlin
+fi
 
 # Since 22.05 a step no longer inherits --cpus-per-task: without this every rank would get one core.
 [ -z "${SLURM_CPUS_PER_TASK:-}" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK

@@ -23,6 +23,7 @@ static const dn_command *const commands[] = {
     &dn_cmd_index,
     &dn_cmd_trace,
     &dn_cmd_report,
+    &dn_cmd_submit,
     NULL,
 };
 

@@ -17,7 +17,7 @@ typedef struct dn_command {
 } dn_command;
 
 extern const dn_command dn_cmd_run, dn_cmd_check, dn_cmd_describe, dn_cmd_corpus, dn_cmd_verify,
-    dn_cmd_inspect, dn_cmd_model, dn_cmd_index, dn_cmd_trace, dn_cmd_explain, dn_cmd_top,
+    dn_cmd_inspect, dn_cmd_model, dn_cmd_index, dn_cmd_trace, dn_cmd_explain, dn_cmd_top, dn_cmd_submit,
     dn_cmd_report;
 
 /** Called by main. The exit status. */

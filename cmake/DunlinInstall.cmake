@@ -48,5 +48,6 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy/kafka DESTINATION ${dunlin_home}/
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/kafka ${PROJECT_SOURCE_DIR}/scripts/dunlin_read.py
     DESTINATION ${dunlin_home}/scripts)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bench/report DESTINATION ${dunlin_home}/bench PATTERN "__pycache__" EXCLUDE)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/bench/report DESTINATION ${dunlin_home}/bench PATTERN "__pycache__" EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/slurm DESTINATION ${dunlin_home} OPTIONAL USE_SOURCE_PERMISSIONS)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/NOTICE DESTINATION ${CMAKE_INSTALL_DOCDIR})

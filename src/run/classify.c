@@ -21,7 +21,7 @@ struct dn_classifier {
     dn_workspace *workspace;
     int32_t room; /* tokens of a batch */
     int32_t *token, row_start[BATCH_ROWS + 1];
-    float *score; /* of a batch */
+    float *score; /* of a batch, scores of tokens behind those of texts */
     int32_t n_rows, n_tokens;
 };
 
@@ -36,7 +36,8 @@ static dn_status open_parts(dn_classifier *c, const char *dir, const char *backe
     c->cache = dn_token_cache_new();
     c->room = c->info->max_tokens > BATCH_TOKENS ? c->info->max_tokens : BATCH_TOKENS;
     c->token = dn_alloc_array((size_t)c->room, sizeof *c->token);
-    c->score = dn_alloc_array(BATCH_ROWS * (size_t)c->info->score_width, sizeof *c->score);
+    c->score =
+        dn_alloc_array(dn_model_score_floats(c->model, BATCH_ROWS, c->room), sizeof *c->score);
     return dn_workspace_new(c->model, c->room, BATCH_ROWS, &c->workspace);
 }
 

@@ -15,7 +15,8 @@ dn_status dn_classifier_open(const char *dir, const char *backend, dn_classifier
 /** Heads, labels and their columns.     lends  until close */
 const dn_model_info *dn_classifier_info(const dn_classifier *classifier);
 
-/** score[n][info->score_width]: for each text, head after head. A text scores bit for bit the same
+/** score[n][info->score_width]: for each text, head after head (heads that label tokens are left
+ * out: `dunlin model score` prints them). A text scores bit for bit the same
  * alone and among others; an empty one is scored too. DATA names the first text that is not UTF-8;
  * then no score is valid.
  *  thread  one per classifier     blocks  never     cost  no malloc once the longest text was seen

@@ -12,6 +12,9 @@
 static void print_labels(const dn_model_info *info, const float *score) {
     for (int h = 0; h < info->n_model_heads; h++) {
         const dn_model_head *head = &info->model_head[h];
+        if (head->kind != DN_HEAD_SOFTMAX) {
+            continue;
+        }
         int best = 0;
         for (int i = 1; i < head->n_labels; i++) {
             best = score[head->begin + i] > score[head->begin + best] ? i : best;

@@ -1,286 +1,196 @@
-#include "model/model.h"
+/** `dunlin model`: its options and the table of its subcommands. */
 #include "base/home.h"
 #include "base/memory.h"
-#include "base/utf8.h"
 #include "cmd/model_parts.h"
-#include "io/json_write.h"
-#include "text/normalise.h"
-#include "text/tokeniser.h"
 
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
-
-enum { BATCH_TOKENS = 2048, BATCH_ROWS = 256, OPT_BACKEND = 256 };
 
 static const char help[] =
     "Usage: dunlin model tokenize DIR < texts\n"
     "       dunlin model score DIR [--backend NAME] < texts\n"
-    "       dunlin model describe DIR\n\n"
-    "tokenize and score read texts from standard input, one a line, and write one JSON object a "
-    "line:\n"
-    "  tokenize   {\"ids\": [101, ...]}, special tokens included, the text as it is and whole\n"
-    "  score      {\"labels\": {HEAD: LABEL}, \"scores\": {HEAD: {LABEL: PROBABILITY}}}, the text "
-    "normalised and cut as\n"
-    "             the model was trained\n"
+    "       dunlin model describe DIR [--backend NAME]\n"
+    "       dunlin model check DIR [--backend NAME]\n"
+    "       dunlin model import FROM TO [--head NAME] [--normalise RULE] [--max-tokens N] "
+    "[--type bf16|keep]\n"
+    "       dunlin model bench DIR [--backend NAME] [--batch N] [--threads N] [--runs N] [--output "
+    "FORM]\n"
+    "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE] [--output "
+    "FORM]\n\n"
+    "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
+    "the text as it is\n"
+    "             and whole\n"
+    "  score      each line as {\"labels\": {HEAD: LABEL}, \"scores\": {HEAD: {LABEL: "
+    "PROBABILITY}}}, the text normalised\n"
+    "             and cut as the model says; with \"entities\" and \"embeddings\" where it has "
+    "such "
+    "heads\n"
+    "  describe   shape, weights and heads\n"
+    "  check      opens all files, scores a probe text, compares it with the scalar kernels; says "
+    "what is ignored\n"
+    "  import     makes a Dunlin directory of a Hugging Face one: checks it, copies what is "
+    "needed, adds the \"dunlin\"\n"
+    "             object to config.json\n"
+    "  bench      tokens/s at the lengths of tweets, and the share of the measured peak\n"
+    "  compare    two backends or precisions on the same texts: largest logit difference and label "
+    "flips of each head\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
     "Options:\n"
-    "      --backend NAME   kernels: ref, cpu, cpu:avx2, cpu:avx512 (default: the best of this "
-    "machine)\n\n"
+    "      --backend NAME     kernels: ref, cpu, cpu:avx2, int8, bf16 ... (default: the best of "
+    "this machine)\n"
+    "      --against NAME     compare: the other kernels\n"
+    "      --texts FILE       compare: a text a line (default: random tokens at the lengths of "
+    "tweets)\n"
+    "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
+    "or embedding)\n"
+    "      --normalise RULE   import: none or tweeteval (default: none)\n"
+    "      --max-tokens N     import: longer texts are cut to this (default: all that the model "
+    "takes)\n"
+    "      --type TYPE        import: bf16 halves fp32 weights, keep copies them (default: keep)\n"
+    "      --batch N          bench: tokens of a micro-batch (default: 512)\n"
+    "      --threads N        bench: model threads (default: 1)\n"
+    "      --runs N           bench: timed runs of 0.3 s (default: 7)\n"
+    "      --output FORM      bench, compare: table or json (default: table)\n\n"
     "Examples:\n"
     "  echo 'what a lovely morning' | dunlin model score models/tweets\n"
-    "  dunlin model tokenize models/tweets < texts.txt > ids.jsonl\n"
-    "  dunlin model describe models/tweets\n\n"
-    "Exit status: 0 done, 65 the model or a line is bad, 66 no such folder, 74 input or output "
-    "failed.\n";
+    "  dunlin model import ~/downloads/twitter-roberta models/roberta --head sentiment "
+    "--normalise tweeteval --type bf16\n"
+    "  dunlin model compare models/tweets --against ref --texts texts.txt\n\n"
+    "Exit status: 0 done, 65 the model or a line is bad, 66 no such folder, 73 the new folder "
+    "cannot be made,\n"
+    "74 input or output failed.\n";
 
-/* A line of standard input, without its end. */
-typedef struct line_reader {
-    char *bytes;
-    size_t room;
-    int64_t number, n_bad;
-} line_reader;
+enum { MAX_BATCH = 1 << 17, MAX_THREADS = 256, MAX_RUNS = 1000 };
 
-static bool next_line(line_reader *reader, dn_span *line) {
-    ssize_t n = getline(&reader->bytes, &reader->room, stdin);
-    if (n < 0) {
-        return false;
-    }
-    reader->number++;
-    while (n > 0 && (reader->bytes[n - 1] == '\n' || reader->bytes[n - 1] == '\r')) {
-        n--;
-    }
-    *line = (dn_span){reader->bytes, (size_t)n};
-    return true;
-}
+/** An option, and where it is kept: as a word, or as a whole number up to `most`. */
+typedef struct option_row {
+    const char *name;
+    int letter;
+    size_t offset;
+    int most; /**< 0: a word */
+} option_row;
 
-static void print_line(dn_out *out) {
-    dn_out_newline(out);
-    fwrite(out->ptr, 1, out->len, stdout);
-    dn_out_reset(out);
-}
-
-static bool write_bad_line(line_reader *reader, dn_span line, dn_out *out) {
-    size_t valid = dn_utf8_valid_prefix(line);
-    if (valid == line.len) {
-        return false;
-    }
-    char text[96];
-    snprintf(text, sizeof text, "line %lld is not UTF-8 at byte %zu", (long long)reader->number,
-             valid + 1);
-    reader->n_bad++;
-    dn_out_open(out, '{');
-    dn_out_key(out, "error");
-    dn_out_string(out, dn_span_of(text));
-    dn_out_close(out, '}');
-    return true;
-}
-
-static dn_status finish(line_reader *reader) {
-    free(reader->bytes);
-    if (ferror(stdin)) {
-        return DN_FAIL(IO, "standard input cannot be read");
-    }
-    if (reader->n_bad) {
-        return DN_FAIL(DATA, "%lld of %lld lines are not UTF-8; their places hold {\"error\": ...}",
-                       (long long)reader->n_bad, (long long)reader->number);
-    }
-    return DN_OK;
-}
-
-/* ---- tokenize ---- */
-
-static void write_ids(const int32_t *ids, int32_t n, dn_out *out) {
-    dn_out_open(out, '{');
-    dn_out_key(out, "ids");
-    dn_out_open(out, '[');
-    for (int32_t i = 0; i < n; i++) {
-        dn_out_i64(out, ids[i]);
-    }
-    dn_out_close(out, ']');
-    dn_out_close(out, '}');
-}
-
-static dn_status tokenize(const char *dir, const char *backend) {
-    (void)backend;
-    dn_tokeniser *tokeniser;
-    DN_TRY(dn_tokeniser_open(dir, &tokeniser));
-    dn_token_cache *cache = dn_token_cache_new();
-    line_reader reader = {0};
-    dn_out out = {0};
-    int32_t *ids = NULL;
-    size_t room = 0;
-    for (dn_span line; next_line(&reader, &line);) {
-        if (!write_bad_line(&reader, line, &out)) {
-            size_t need = (size_t)dn_tokeniser_room(tokeniser, line.len);
-            if (need > room) {
-                room = 2 * need;
-                ids = dn_grow(ids, room, sizeof *ids);
-            }
-            int32_t n = dn_tokeniser_encode(tokeniser, cache, line, INT32_MAX, ids);
-            write_ids(ids, n, &out);
-        }
-        print_line(&out);
-    }
-    free(ids);
-    dn_out_free(&out);
-    dn_token_cache_free(cache);
-    dn_tokeniser_close(tokeniser);
-    return finish(&reader);
-}
-
-/* ---- score ---- */
-
-/* Lines gathered into one batch; their results are printed together, in order. */
-typedef struct scoring {
-    dn_model *model;
-    const dn_model_info *info;
-    dn_tokeniser *tokeniser;
-    dn_token_cache *cache;
-    dn_convention convention;
-    dn_normaliser normaliser;
-    dn_workspace *workspace;
-    int32_t token[BATCH_TOKENS], row_start[BATCH_ROWS + 1];
-    int n_rows, n_tokens;
-    float *score;
-    line_reader reader;
-    dn_out out;
-} scoring;
-
-static dn_status flush(scoring *s) {
-    if (s->n_rows == 0) {
-        return DN_OK;
-    }
-    dn_batch batch = {s->n_rows, s->n_tokens, s->token, s->row_start};
-    DN_TRY(dn_model_score(s->model, s->workspace, &batch, s->score));
-    for (int row = 0; row < s->n_rows; row++) {
-        dn_model_write_row(s->info, &batch, row, s->score, &s->out);
-        print_line(&s->out);
-    }
-    s->n_rows = s->n_tokens = 0;
-    return DN_OK;
-}
-
-static dn_status add_line(scoring *s, dn_span line) {
-    if (write_bad_line(&s->reader, line, &s->out)) {
-        dn_out bad = s->out;
-        s->out = (dn_out){0};
-        dn_status status = flush(s);
-        print_line(&bad);
-        dn_out_free(&bad);
-        return status;
-    }
-    if (s->n_rows == BATCH_ROWS || s->n_tokens + s->info->max_tokens > BATCH_TOKENS) {
-        DN_TRY(flush(s));
-    }
-    dn_span clean = dn_normalise(&s->normaliser, s->convention, line);
-    int32_t n = dn_tokeniser_encode(s->tokeniser, s->cache, clean, s->info->max_tokens,
-                                    s->token + s->n_tokens);
-    s->n_tokens += n;
-    s->row_start[++s->n_rows] = s->n_tokens;
-    return DN_OK;
-}
-
-static dn_status score_open(scoring *s, const char *dir, const char *backend) {
-    const dn_kernels *kernels;
-    DN_TRY(dn_kernels_select(backend, &kernels));
-    DN_TRY(dn_model_open(dir, kernels, &s->model));
-    s->info = dn_model_describe(s->model);
-    DN_TRY(dn_convention_find(s->info->normalise, &s->convention));
-    DN_TRY(dn_tokeniser_open(dir, &s->tokeniser));
-    DN_TRY(dn_tokeniser_check(s->tokeniser, dir, s->info->vocabulary));
-    s->cache = dn_token_cache_new();
-    s->score =
-        dn_alloc_array(dn_model_score_floats(s->model, BATCH_ROWS, BATCH_TOKENS), sizeof *s->score);
-    return dn_workspace_new(s->model, BATCH_TOKENS, BATCH_ROWS, &s->workspace);
-}
-
-static dn_status score_lines(scoring *s) {
-    for (dn_span line; next_line(&s->reader, &line);) {
-        DN_TRY(add_line(s, line));
-    }
-    return flush(s);
-}
-
-static dn_status score(const char *dir, const char *backend) {
-    scoring *s = dn_alloc(sizeof *s);
-    dn_status status = score_open(s, dir, backend);
-    if (status == DN_OK) {
-        status = score_lines(s);
-    }
-    dn_status read = finish(&s->reader);
-    free(s->score);
-    dn_out_free(&s->out);
-    dn_normaliser_free(&s->normaliser);
-    dn_workspace_free(s->workspace);
-    dn_token_cache_free(s->cache);
-    dn_tokeniser_close(s->tokeniser);
-    dn_model_close(s->model);
-    free(s);
-    return status != DN_OK ? status : read;
-}
-
-/* ---- describe ---- */
-
-static dn_status describe(const char *dir, const char *backend) {
-    const dn_kernels *kernels;
-    dn_model *model;
-    DN_TRY(dn_kernels_select(backend, &kernels));
-    DN_TRY(dn_model_open(dir, kernels, &model));
-    const dn_model_info *info = dn_model_describe(model);
-    printf("%s: %s, %d layers of %d, %d attention heads, intermediate %d, vocabulary %d, up to %d "
-           "tokens (positions %d)\n",
-           dir, info->architecture, info->layers, info->hidden, info->heads, info->intermediate,
-           info->vocabulary, info->max_tokens, info->max_positions);
-    printf("weights  %.1f MB packed for %s (%s, %s), sha256 %s\n", (double)info->weight_bytes / 1e6,
-           kernels->name, kernels->isa, kernels->precision, info->sha256);
-    printf("texts    normalised as '%s'\n", info->normalise);
-    for (int h = 0; h < info->n_model_heads; h++) {
-        const dn_model_head *head = &info->model_head[h];
-        printf("head     %-12s %-9s", head->name, dn_head_kind_names[head->kind]);
-        for (int i = 0; head->labels && i < head->n_labels; i++) {
-            printf("%s %s", i ? "," : "", head->labels[i]);
-        }
-        printf("\n");
-    }
-    dn_model_close(model);
-    return DN_OK;
-}
+#define AT(field) offsetof(dn_model_options, field)
+static const option_row rows[] = {
+    {"backend", 'b', AT(backend), 0},
+    {"against", 'a', AT(against), 0},
+    {"texts", 't', AT(texts), 0},
+    {"head", 'h', AT(head), 0},
+    {"normalise", 'n', AT(normalise), 0},
+    {"type", 'y', AT(type), 0},
+    {"max-tokens", 'm', AT(max_tokens), MAX_BATCH},
+    {"batch", 'k', AT(batch), MAX_BATCH},
+    {"threads", 'j', AT(threads), MAX_THREADS},
+    {"runs", 'r', AT(runs), MAX_RUNS},
+};
+enum { N_ROWS = sizeof rows / sizeof *rows, OUTPUT = 'o' };
 
 typedef struct action {
-    const char *name;
-    dn_status (*run)(const char *dir, const char *backend);
+    const char *name, *letters; /**< of the options it takes */
+    int n_operands;
+    dn_status (*run)(const dn_model_options *options);
 } action;
 
 static const action actions[] = {
-    {"tokenize", tokenize}, {"score", score}, {"describe", describe}, {NULL, NULL}};
+    {"tokenize", "", 1, dn_model_cmd_tokenize},   {"score", "b", 1, dn_model_cmd_score},
+    {"describe", "b", 1, dn_model_cmd_describe},  {"check", "b", 1, dn_model_cmd_check},
+    {"import", "hnmy", 2, dn_model_cmd_import},   {"bench", "bkjro", 1, dn_model_cmd_bench},
+    {"compare", "bato", 1, dn_model_cmd_compare}, {NULL, NULL, 0, NULL},
+};
 
-static dn_status run(int argc, char **argv) {
-    static const struct option options[] = {{"backend", required_argument, NULL, OPT_BACKEND},
-                                            {NULL, 0, NULL, 0}};
-    const char *backend = NULL;
+static dn_status read_value(const option_row *row, const char *text, dn_model_options *options) {
+    char *at = (char *)options + row->offset;
+    if (!row->most) {
+        *(const char **)(void *)at = text;
+        return DN_OK;
+    }
+    char *rest;
+    errno = 0;
+    long value = strtol(text, &rest, 10);
+    if (errno || rest == text || *rest || value < 1 || value > row->most) {
+        return dn_cmd_usage("model", "--%s %s: is not a whole number from 1 to %d", row->name, text,
+                            row->most);
+    }
+    *(int *)(void *)at = (int)value;
+    return DN_OK;
+}
+
+/** Reads the options; the letters of those that were given go to `given`. */
+static dn_status read_options(int argc, char **argv, dn_model_options *options, char *given) {
+    struct option names[N_ROWS + 2] = {{0}};
+    for (int i = 0; i < N_ROWS; i++) {
+        names[i] = (struct option){rows[i].name, required_argument, NULL, rows[i].letter};
+    }
+    names[N_ROWS] = (struct option){"output", required_argument, NULL, OUTPUT};
     optind = 1;
-    for (int letter; (letter = dn_cmd_getopt(argc, argv, ":", options)) != -1;) {
+    for (int letter; (letter = dn_cmd_getopt(argc, argv, ":", names)) != -1;) {
         if (letter == '?') {
             return DN_FATAL;
         }
-        backend = optarg;
+        if (letter == OUTPUT) {
+            DN_TRY(dn_cmd_parse_format(optarg, &options->format));
+        }
+        for (int i = 0; i < N_ROWS; i++) {
+            if (rows[i].letter == letter) {
+                DN_TRY(read_value(&rows[i], optarg, options));
+            }
+        }
+        if (!strchr(given, letter)) {
+            given[strlen(given)] = (char)letter;
+        }
     }
-    if (argc - optind != 2) {
-        return dn_cmd_usage("model", "written as: model tokenize|score|describe DIR");
+    return DN_OK;
+}
+
+static const char *option_name(char letter) {
+    for (int i = 0; i < N_ROWS; i++) {
+        if (rows[i].letter == letter) {
+            return rows[i].name;
+        }
+    }
+    return "output";
+}
+
+static dn_status run_action(const action *a, int n, char **operand, dn_model_options *options,
+                            const char *given) {
+    if (n != a->n_operands) {
+        return dn_cmd_usage("model", "written as: model %s %s", a->name,
+                            a->n_operands == 2 ? "FROM TO" : "DIR");
+    }
+    const char *foreign = given + strspn(given, a->letters);
+    if (*foreign) {
+        return dn_cmd_usage("model", "--%s is not an option of model %s", option_name(*foreign),
+                            a->name);
+    }
+    if (options->format == DN_FORMAT_CSV) {
+        return dn_cmd_usage("model", "--output csv: model %s writes table or json", a->name);
+    }
+    options->dir = dn_home_find(operand[0]);
+    options->to = n > 1 ? operand[1] : NULL;
+    dn_status status = a->run(options);
+    free(options->dir);
+    return status;
+}
+
+static dn_status run(int argc, char **argv) {
+    dn_model_options options = {0};
+    char given[N_ROWS + 2] = "";
+    DN_TRY(read_options(argc, argv, &options, given));
+    if (optind == argc) {
+        return dn_cmd_usage("model", "written as: model ACTION DIR");
     }
     for (const action *a = actions; a->name; a++) {
         if (strcmp(a->name, argv[optind]) == 0) {
-            char *dir = dn_home_find(argv[optind + 1]);
-            dn_status status = a->run(dir, backend);
-            free(dir);
-            return status;
+            return run_action(a, argc - optind - 1, argv + optind + 1, &options, given);
         }
     }
-    return dn_cmd_usage("model", "'%s' is none of tokenize, score, describe", argv[optind]);
+    return dn_cmd_usage("model",
+                        "'%s' is none of tokenize, score, describe, check, import, bench, compare",
+                        argv[optind]);
 }
 
-const dn_command dn_cmd_model = {"model", "tokenise or score lines of text, describe a model", help,
-                                 run};
+const dn_command dn_cmd_model = {
+    "model", "import, check, describe and measure a model; tokenise or score lines of text", help,
+    run};

@@ -1,0 +1,35 @@
+/** `dunlin model describe`: what a directory holds. */
+#include "cmd/model_parts.h"
+
+#include <stdio.h>
+
+static void print_head(const dn_model_head *head) {
+    printf("head     %-12s %-9s", head->name, dn_head_kind_names[head->kind]);
+    if (!head->labels) {
+        printf(" %d numbers", head->n_labels);
+    }
+    for (int i = 0; head->labels && i < head->n_labels; i++) {
+        printf("%s %s", i ? "," : "", head->labels[i]);
+    }
+    printf("\n");
+}
+
+dn_status dn_model_cmd_describe(const dn_model_options *options) {
+    const dn_kernels *kernels;
+    dn_model *model;
+    DN_TRY(dn_kernels_select(options->backend, &kernels));
+    DN_TRY(dn_model_open(options->dir, kernels, &model));
+    const dn_model_info *info = dn_model_describe(model);
+    printf("%s: %s, %d layers of %d, %d attention heads, intermediate %d, vocabulary %d, up to %d "
+           "tokens (positions %d)\n",
+           options->dir, info->architecture, info->layers, info->hidden, info->heads,
+           info->intermediate, info->vocabulary, info->max_tokens, info->max_positions);
+    printf("weights  %.1f MB packed for %s (%s, %s), sha256 %s\n", (double)info->weight_bytes / 1e6,
+           kernels->name, kernels->isa, kernels->precision, info->sha256);
+    printf("texts    normalised as '%s'\n", info->normalise);
+    for (int h = 0; h < info->n_model_heads; h++) {
+        print_head(&info->model_head[h]);
+    }
+    dn_model_close(model);
+    return DN_OK;
+}

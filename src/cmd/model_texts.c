@@ -1,0 +1,21 @@
+/** Text as a model reads it: normalised, tokenised, cut. */
+#include "cmd/model_parts.h"
+
+dn_status dn_model_texts_open(const char *dir, const dn_model_info *info, dn_model_texts *out) {
+    *out = (dn_model_texts){.max_tokens = info->max_tokens};
+    DN_TRY(dn_convention_find(info->normalise, &out->convention));
+    DN_TRY(dn_tokeniser_open(dir, &out->tokeniser));
+    out->cache = dn_token_cache_new();
+    return dn_tokeniser_check(out->tokeniser, dir, info->vocabulary);
+}
+
+void dn_model_texts_close(dn_model_texts *texts) {
+    dn_normaliser_free(&texts->normaliser);
+    dn_token_cache_free(texts->cache);
+    dn_tokeniser_close(texts->tokeniser);
+}
+
+int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids) {
+    dn_span clean = dn_normalise(&texts->normaliser, texts->convention, text);
+    return dn_tokeniser_encode(texts->tokeniser, texts->cache, clean, texts->max_tokens, ids);
+}

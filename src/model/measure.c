@@ -1,0 +1,178 @@
+#include "model/measure.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "model/sample.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { N_BATCHES = 16, MAX_ROWS = 1024, PEAK_MS = 5, STEP = 5 };
+static const int64_t slice_ns = 300000000;
+
+/** What one thread does in a run, and what it measured. */
+typedef struct lane {
+    pthread_t thread;
+    pthread_barrier_t *start;
+    const dn_model *model;
+    const dn_kernels *kernels;
+    const dn_sample *work;
+    dn_workspace *space;
+    float *score;
+    int first;
+    dn_status status;
+    dn_failure failure;
+    double tokens, rows, flops, peak_gflops;
+    int64_t wall_ns, cpu_ns;
+} lane;
+
+enum { TOKENS, TWEETS, GFLOPS, PEAK, SHARE, N_SERIES };
+
+typedef struct bench {
+    int n_threads, n_runs;
+    dn_sample work;
+    lane *lane;
+    double *series[N_SERIES]; /**< [n_runs] each */
+} bench;
+
+static dn_status run_batch(lane *l, const dn_batch *batch) {
+    int64_t cpu_ns = dn_thread_cpu_ns(), wall_ns = dn_mono_ns();
+    DN_TRY(dn_model_score(l->model, l->space, batch, l->score));
+    l->wall_ns += dn_mono_ns() - wall_ns;
+    l->cpu_ns += dn_thread_cpu_ns() - cpu_ns;
+    l->tokens += batch->n_tokens;
+    l->rows += batch->n_rows;
+    l->flops += dn_model_flops(l->model, batch);
+    return DN_OK;
+}
+
+static void *run_lane(void *arg) {
+    lane *l = arg;
+    int n = 0;
+    l->tokens = l->rows = l->flops = l->peak_gflops = 0;
+    l->wall_ns = l->cpu_ns = 0;
+    pthread_barrier_wait(l->start);
+    for (; l->wall_ns < slice_ns && l->status == DN_OK; n++) {
+        l->status = run_batch(l, &l->work->batch[(l->first + n) % l->work->n_batches]);
+        l->peak_gflops += l->kernels->measure_peak(PEAK_MS);
+    }
+    l->peak_gflops /= n;
+    if (l->status != DN_OK) {
+        l->failure = *dn_failure_last();
+    }
+    return NULL;
+}
+
+static dn_status open_lane(bench *b, int i, const dn_model *model, const dn_kernels *kernels,
+                           int budget) {
+    lane *l = &b->lane[i];
+    *l = (lane){.model = model, .kernels = kernels, .work = &b->work, .first = STEP * i};
+    l->score = dn_alloc_array(dn_model_score_floats(model, MAX_ROWS, budget), sizeof *l->score);
+    return dn_workspace_new(model, budget, MAX_ROWS, &l->space);
+}
+
+static void close_bench(bench *b) {
+    for (int i = 0; i < b->n_threads; i++) {
+        dn_workspace_free(b->lane[i].space);
+        free(b->lane[i].score);
+    }
+    for (int i = 0; i < N_SERIES; i++) {
+        free(b->series[i]);
+    }
+    free(b->lane);
+    dn_sample_free(&b->work);
+}
+
+/** The lanes wait for each other, so one that cannot be started would hold the others: it is the
+ * caller's own thread that runs the last lane. */
+static dn_status run_lanes(bench *b) {
+    pthread_barrier_t start;
+    pthread_barrier_init(&start, NULL, (unsigned)b->n_threads);
+    for (int i = 0; i < b->n_threads; i++) {
+        b->lane[i].start = &start;
+    }
+    for (int i = 1; i < b->n_threads; i++) {
+        if (pthread_create(&b->lane[i].thread, NULL, run_lane, &b->lane[i]) != 0) {
+            abort();
+        }
+    }
+    run_lane(&b->lane[0]);
+    for (int i = 1; i < b->n_threads; i++) {
+        pthread_join(b->lane[i].thread, NULL);
+    }
+    pthread_barrier_destroy(&start);
+    for (int i = 0; i < b->n_threads; i++) {
+        if (b->lane[i].status != DN_OK) {
+            dn_failure_set(&b->lane[i].failure);
+            return b->lane[i].status;
+        }
+    }
+    return DN_OK;
+}
+
+/** Rates add up over the threads; GFLOP/s and peak are those of one thread, by its CPU time. */
+static dn_status run_once(bench *b, int run) {
+    DN_TRY(run_lanes(b));
+    for (int i = 0; i < b->n_threads; i++) {
+        const lane *l = &b->lane[i];
+        b->series[TOKENS][run] += l->tokens / (double)l->wall_ns * 1e9;
+        b->series[TWEETS][run] += l->rows / (double)l->wall_ns * 1e9;
+        b->series[GFLOPS][run] += l->flops / (double)l->cpu_ns / b->n_threads;
+        b->series[PEAK][run] += l->peak_gflops / b->n_threads;
+    }
+    b->series[SHARE][run] = b->series[GFLOPS][run] / b->series[PEAK][run];
+    return DN_OK;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/** The q-quantile; sorts. */
+static double quantile(double *x, int n, double q) {
+    qsort(x, (size_t)n, sizeof *x, by_value);
+    return x[(int)(q * (n - 1) + 0.5)];
+}
+
+static dn_status measure(bench *b, int budget, dn_measurement *out) {
+    for (int run = 0; run < b->n_runs; run++) {
+        DN_TRY(run_once(b, run));
+    }
+    int n = b->n_runs;
+    double median = quantile(b->series[TOKENS], n, 0.5);
+    double quartiles = quantile(b->series[TOKENS], n, 0.75) - quantile(b->series[TOKENS], n, 0.25);
+    *out = (dn_measurement){
+        .n_threads = b->n_threads,
+        .budget = budget,
+        .tokens_per_s = median,
+        .spread = quartiles / median,
+        .tweets_per_s = quantile(b->series[TWEETS], n, 0.5),
+        .gflops = quantile(b->series[GFLOPS], n, 0.5),
+        .peak_gflops = quantile(b->series[PEAK], n, 0.5),
+        .peak_share = quantile(b->series[SHARE], n, 0.5),
+    };
+    return DN_OK;
+}
+
+dn_status dn_model_measure(const dn_model *model, const dn_kernels *kernels, int budget,
+                           int n_threads, int n_runs, dn_measurement *out) {
+    const dn_model_info *info = dn_model_describe(model);
+    bench b = {.n_threads = n_threads,
+               .n_runs = n_runs,
+               .work =
+                   dn_sample_new(N_BATCHES, budget, MAX_ROWS, info->max_tokens, info->vocabulary),
+               .lane = dn_alloc_array((size_t)n_threads, sizeof *b.lane)};
+    dn_status status = DN_OK;
+    for (int i = 0; i < N_SERIES; i++) {
+        b.series[i] = dn_alloc_array((size_t)n_runs, sizeof *b.series[i]);
+    }
+    for (int i = 0; i < n_threads && status == DN_OK; i++) {
+        status = open_lane(&b, i, model, kernels, budget);
+    }
+    if (status == DN_OK) {
+        status = measure(&b, budget, out);
+    }
+    close_bench(&b);
+    return status;
+}

@@ -1,0 +1,23 @@
+#ifndef DN_MODEL_MEASURE_H
+#define DN_MODEL_MEASURE_H
+/** How fast a model is on this machine, as tokens/s and as a share of the multiply-add peak.
+ *
+ * A run is 0.3 s (at least one batch) of micro-batches at the lengths of tweets. Behind every batch
+ * the thread measures its peak for 5 ms, because the clock of a shared machine changes within a
+ * second and a share must not compare two clocks. Figures are medians over the runs. */
+#include "model/model.h"
+
+typedef struct dn_measurement {
+    int n_threads, budget;             /**< threads; tokens of a micro-batch */
+    double tokens_per_s, tweets_per_s; /**< all threads, by the clock on the wall */
+    double gflops, peak_gflops;        /**< one thread, by its CPU time */
+    double peak_share;
+    double spread; /**< (third quartile - first) / median of tokens_per_s */
+} dn_measurement;
+
+/** Runs `n_threads` threads over shared weights, each with its own batches, `n_runs` times.
+ *  thread  main     blocks  n_runs * 0.3 s and more */
+dn_status dn_model_measure(const dn_model *model, const dn_kernels *kernels, int budget,
+                           int n_threads, int n_runs, dn_measurement *out);
+
+#endif

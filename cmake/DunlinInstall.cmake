@@ -44,7 +44,7 @@ set(dunlin_home ${CMAKE_INSTALL_DATADIR}/dunlin)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/jobs ${PROJECT_SOURCE_DIR}/models DESTINATION ${dunlin_home}
     PATTERN "*.py" EXCLUDE PATTERN "__pycache__" EXCLUDE PATTERN "requirements.txt" EXCLUDE)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/datasets/samples DESTINATION ${dunlin_home}/datasets)
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy/kafka DESTINATION ${dunlin_home}/deploy)
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy/kafka ${PROJECT_SOURCE_DIR}/deploy/systemd DESTINATION ${dunlin_home}/deploy)
 install(PROGRAMS ${PROJECT_SOURCE_DIR}/scripts/kafka ${PROJECT_SOURCE_DIR}/scripts/dunlin_read.py
     DESTINATION ${dunlin_home}/scripts)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bench/report DESTINATION ${dunlin_home}/bench PATTERN "__pycache__" EXCLUDE)

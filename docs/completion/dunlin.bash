@@ -56,8 +56,8 @@ _dunlin_value() {
         _dunlin_words "$(_dunlin_properties "$program" "$(_dunlin_job "$program")")" "$cur"
         compopt -o nospace 2>/dev/null
         ;;
-    --text | -t | -n | --rows | --seed | --bad | --partitions | --field | -X) ;;
-    -o | --replay | --truth | =) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    --text | -t | --rows | --seed | --bad | --partitions | --field | -X) ;;
+    -o | --replay | --truth | --site | =) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     *) return 1 ;;
     esac
 }

@@ -1,8 +1,8 @@
 /* What the readers have in common: checks of a record, and the choice of a reader. */
+#include "base/time_text.h"
 #include "base/utf8.h"
 #include "source/feed.h"
 #include "source/reader.h"
-#include "source/when.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -103,7 +103,7 @@ void dn_record_check(dn_record *record, dn_span created_at, char *detail, size_t
         return;
     }
     record->created_ms = INT64_MIN;
-    if (created_at.len && !dn_when_parse(created_at, &record->created_ms)) {
+    if (created_at.len && !dn_time_any(created_at, &record->created_ms)) {
         int shown = created_at.len < DETAIL_KEPT ? (int)created_at.len : DETAIL_KEPT;
         dn_record_spoil(record, "bad time", record->raw, detail, detail_size,
                         "created_at is '%.*s': neither ISO 8601 nor milliseconds", shown,

@@ -1,8 +1,8 @@
 /* value -> id, created_at, user, text, language: one JSON object a record, as jobs/README.md fixes
  * it. What cannot be read becomes a dead letter, and the stream goes on. */
+#include "base/time_text.h"
 #include "io/scan.h"
 #include "text/stages.h"
-#include "text/timestamp.h"
 
 #include <stdio.h>
 
@@ -141,7 +141,7 @@ static bool read_time(const decode_conf *c, const dn_scan_value *value, int64_t 
         return true;
     }
     int64_t number, factor = c->time_unit == UNIT_S ? 1000 : 1;
-    if (value->type == DN_SCAN_STRING && dn_timestamp_parse(value->bytes, ms)) {
+    if (value->type == DN_SCAN_STRING && dn_time_rfc3339(value->bytes, ms)) {
         return true;
     }
     if (dn_scan_i64(value, &number) && !__builtin_mul_overflow(number, factor, ms)) {

@@ -1,7 +1,7 @@
 /* Placement and times are promises to stored data: golden values. */
 #include "source/partition.h"
 
-#include "source/when.h"
+#include "base/time_text.h"
 #include "test.h"
 
 static const struct {
@@ -133,7 +133,7 @@ static const struct {
 CASE(when_parses) {
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         int64_t ms = 0;
-        bool ok = dn_when_parse(dn_span_of(times[i].text), &ms);
+        bool ok = dn_time_any(dn_span_of(times[i].text), &ms);
         if (ok != times[i].ok || ms != times[i].ms) {
             fprintf(stderr, "%s: ", times[i].text);
         }

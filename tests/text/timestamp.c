@@ -1,4 +1,4 @@
-#include "text/timestamp.h"
+#include "base/time_text.h"
 #include "test.h"
 
 #include <time.h>
@@ -24,7 +24,7 @@ CASE(timestamp_reads_rfc3339) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int64_t ms = 0;
-        EXPECT(dn_timestamp_parse(dn_span_of(table[i].text), &ms));
+        EXPECT(dn_time_rfc3339(dn_span_of(table[i].text), &ms));
         EXPECT_INT(ms, table[i].ms);
     }
 }
@@ -55,7 +55,7 @@ CASE(timestamp_refuses) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         int64_t ms = 0;
-        EXPECT(!dn_timestamp_parse(dn_span_of(table[i]), &ms));
+        EXPECT(!dn_time_rfc3339(dn_span_of(table[i]), &ms));
     }
 }
 
@@ -66,7 +66,7 @@ CASE(timestamp_agrees_with_the_c_library) {
         char text[32];
         int64_t ms = 0;
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &parts));
-        EXPECT(dn_timestamp_parse(dn_span_of(text), &ms));
+        EXPECT(dn_time_rfc3339(dn_span_of(text), &ms));
         EXPECT_INT(ms, seconds * 1000);
     }
 }

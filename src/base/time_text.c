@@ -1,6 +1,4 @@
-#include "source/when.h"
-
-#include <stddef.h>
+#include "base/time_text.h"
 
 typedef struct reader {
     const char *at, *end;
@@ -32,20 +30,21 @@ static void need(reader *r, char c) {
     r->ok &= take(r, c);
 }
 
-/** Milliseconds from up to nine digits behind the point. */
+/* Milliseconds from the digits behind the point. */
 static int64_t fraction(reader *r) {
     int64_t scale = 100, ms = 0;
-    int digits = 0;
-    for (; r->at < r->end && *r->at >= '0' && *r->at <= '9' && digits < 9; r->at++, digits++) {
+    const char *first = r->at;
+    for (; r->at < r->end && *r->at >= '0' && *r->at <= '9'; r->at++) {
         ms += (*r->at - '0') * scale;
         scale /= 10;
     }
-    r->ok &= digits > 0;
+    r->ok &= r->at > first;
     return ms;
 }
 
-static int64_t zone(reader *r) {
-    if (r->at == r->end || take(r, 'Z')) {
+/* Minutes to the east of UTC. */
+static int64_t zone(reader *r, bool strict) {
+    if (r->at == r->end || take(r, 'Z') || (strict && take(r, 'z'))) {
         return 0;
     }
     int sign = take(r, '-') ? -1 : 1;
@@ -53,9 +52,9 @@ static int64_t zone(reader *r) {
         need(r, '+');
     }
     int64_t hours = number(r, 2, 2);
-    take(r, ':');
+    r->ok &= take(r, ':') || !strict;
     int64_t minutes = number(r, 2, 2);
-    r->ok &= hours <= 14 && minutes < 60;
+    r->ok &= hours <= (strict ? 23 : 14) && minutes < 60;
     return sign * (hours * 60 + minutes);
 }
 
@@ -78,7 +77,7 @@ static void iso(reader *r, date *d) {
     if (r->ok && r->at < r->end) {
         r->ok &= take(r, 'T') || take(r, ' ');
         clock_time(r, d);
-        d->offset_min = zone(r);
+        d->offset_min = zone(r, false);
     }
 }
 
@@ -108,7 +107,7 @@ static void twitter(reader *r, date *d) {
     need(r, ' ');
     clock_time(r, d);
     need(r, ' ');
-    d->offset_min = zone(r);
+    d->offset_min = zone(r, false);
     need(r, ' ');
     d->year = number(r, 4, 4);
 }
@@ -123,7 +122,7 @@ static bool possible(const date *d) {
     return d->day >= 1 && d->day <= last && d->hour < 24 && d->minute < 60 && d->second <= 60;
 }
 
-/** Days since 1970-01-01 of a date in the Gregorian calendar; years begin in March, so that the
+/* Days since 1970-01-01 of a date in the Gregorian calendar; years begin in March, so that the
  * leap day is the last. */
 static int64_t days_since_epoch(int64_t year, int64_t month, int64_t day) {
     year -= month <= 2;
@@ -135,6 +134,32 @@ static int64_t days_since_epoch(int64_t year, int64_t month, int64_t day) {
 static int64_t to_ms(const date *d) {
     int64_t minutes = (days_since_epoch(d->year, d->month, d->day) * 24 + d->hour) * 60 + d->minute;
     return ((minutes - d->offset_min) * 60 + d->second) * 1000 + d->ms;
+}
+
+static bool finish(const reader *r, const date *d, int64_t *ms) {
+    if (!r->ok || r->at != r->end || !possible(d)) {
+        return false;
+    }
+    *ms = to_ms(d);
+    return true;
+}
+
+bool dn_time_rfc3339(dn_span text, int64_t *ms) {
+    reader r = {text.ptr, text.ptr + text.len, true};
+    date d = {.year = number(&r, 4, 4)};
+    need(&r, '-');
+    d.month = number(&r, 2, 2);
+    need(&r, '-');
+    d.day = number(&r, 2, 2);
+    r.ok &= take(&r, 'T') || take(&r, 't') || take(&r, ' ');
+    d.hour = number(&r, 2, 2);
+    need(&r, ':');
+    d.minute = number(&r, 2, 2);
+    need(&r, ':');
+    d.second = number(&r, 2, 2);
+    d.ms = take(&r, '.') ? fraction(&r) : 0;
+    d.offset_min = r.ok ? zone(&r, true) : 0;
+    return finish(&r, &d, ms);
 }
 
 static bool integer(dn_span text, int64_t *ms) {
@@ -149,7 +174,7 @@ static bool integer(dn_span text, int64_t *ms) {
     return true;
 }
 
-bool dn_when_parse(dn_span text, int64_t *ms) {
+bool dn_time_any(dn_span text, int64_t *ms) {
     enum { TWITTER_LENGTH = 30 };
     reader r = {text.ptr, text.ptr + text.len, true};
     date d = {0};
@@ -163,9 +188,5 @@ bool dn_when_parse(dn_span text, int64_t *ms) {
     } else {
         slashes(&r, &d);
     }
-    if (!r.ok || r.at != r.end || !possible(&d)) {
-        return false;
-    }
-    *ms = to_ms(&d);
-    return true;
+    return finish(&r, &d, ms);
 }

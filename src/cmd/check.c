@@ -15,10 +15,11 @@
 
 static const char help[] =
     "Usage: dunlin check JOB.yaml [OPTIONS]\n\n"
-    "Resolves the job, then looks at everything it needs: parts and columns, model, broker and "
-    "topics, cores, disk.\n"
-    "Changes nothing. The resolved job goes to standard output, what was found to standard "
-    "error.\n\n" DN_JOB_OPTIONS_HELP "\nExamples:\n"
+    "Reads a job file, fills in every default, and looks at everything the job needs: parts and "
+    "columns, model, broker and\n"
+    "topics, cores, disk. Changes nothing. The job with all its values goes to standard output, a "
+    "line for each thing\n"
+    "looked at to standard error: ok, or !! and what to do.\n\n" DN_JOB_OPTIONS_HELP "\nExamples:\n"
     "  dunlin check jobs/tweets.yaml\n"
     "  dunlin check jobs/tweets.yaml -b broker:9092 --set output=/scratch/run1\n"
     "  dunlin check jobs/tweets.yaml > resolved.yaml\n\n"

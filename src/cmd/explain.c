@@ -16,7 +16,8 @@ static const char help[] =
     "\nExamples:\n"
     "  dunlin explain jobs/tweets.yaml --text \"so happy https://t.co/x @friend\"\n"
     "  dunlin explain jobs/tweets.yaml --only enrich --text - < text.txt\n"
-    "  dunlin explain jobs/tweets.yaml --set enrich.model=none --text \"caf\\xc3\\xa9\"\n\n"
+    "  dunlin explain jobs/tweets.yaml --set enrich.model=none --text \"two  words &amp; a "
+    "line\"\n\n"
     "Exit status: 0 done (also for a text that would be a dead letter), 65 the model is damaged, "
     "78 the job file is wrong.\n";
 

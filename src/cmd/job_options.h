@@ -13,13 +13,17 @@ typedef struct dn_job_options {
 } dn_job_options;
 
 #define DN_JOB_OPTIONS_HELP                                                                        \
-    "  -s, --set PATH=VALUE   set a property: output=DIR, ingest.corpus.limit=10k, "               \
-    "enrich.model.path=DIR\n"                                                                      \
-    "  -b, --broker WHERE     HOST:PORT, local or none\n"                                          \
-    "  -X NAME=VALUE          a librdkafka property\n"                                             \
+    "  -s, --set PATH=VALUE   set a property of the job: output=DIR, or "                          \
+    "PIPELINE.PART.PROPERTY=VALUE\n"                                                               \
+    "                         such as ingest.corpus.limit=10k (all of them: dunlin describe "      \
+    "--reference)\n"                                                                               \
+    "  -b, --broker WHERE     the Kafka broker: HOST:PORT, local (started here) or none (topics "  \
+    "stay in memory)\n"                                                                            \
+    "  -X NAME=VALUE          a property of librdkafka, the Kafka library\n"                       \
     "      --only NAME        only this pipeline (may be repeated)\n"                              \
-    "      --replay FILE      read this corpus\n"                                                  \
-    "      --pace PACE        max, recorded or a factor such as 8x\n"
+    "      --replay FILE      read this corpus instead of the job's: CSV, JSON Lines or packed; "  \
+    "gzip, zstd, xz\n"                                                                             \
+    "      --pace PACE        of a corpus: max, recorded (by its times) or a factor such as 8x\n"
 
 /** Parses; the job file is the one argument that is no option. USAGE failures. */
 dn_status dn_job_options_parse(int argc, char **argv, dn_job_options *out);

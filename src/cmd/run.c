@@ -8,7 +8,11 @@
 
 static const char help[] =
     "Usage: dunlin run JOB.yaml [OPTIONS]\n"
-    "       mpirun -n N --bind-to none dunlin run JOB.yaml [OPTIONS]\n\n" DN_JOB_OPTIONS_HELP
+    "       mpirun -n N --bind-to none dunlin run JOB.yaml [OPTIONS]\n\n"
+    "Runs the pipelines of a job file (dunlin-job(5), jobs/README.md) until their input ends or a "
+    "signal comes, and prints\n"
+    "what it did. Results are in the output folder (dunlin-output(7)): out/JOB, or --set "
+    "output=DIR.\n\n" DN_JOB_OPTIONS_HELP
     "      --until end        stop at the end of what is there now (default: forever; a replay "
     "always ends)\n"
     "      --backend NAME     kernels: ref, cpu, cpu:avx2, cpu:avx512 (default: the best of this "

@@ -72,35 +72,8 @@ static const struct {
      "position_embeddings.weight: shape [32, 64]"},
 };
 
-static const char *const names[] = {"config.json", "vocab.txt", "model.safetensors"};
-
 static void copy_tiny(const char *dir) {
-    for (int i = 0; i < 3; i++) {
-        bytes b = read_bytes("tests/data/tiny", names[i]);
-        write_bytes(dir, names[i], b.at, b.n);
-        free(b.at);
-    }
-}
-
-static bytes replace(bytes in, const char *from, const char *to) {
-    char *at = memmem(in.at, in.n, from, strlen(from));
-    if (!at) {
-        fprintf(stderr, "\"%s\" is not in the file\n", from);
-        abort();
-    }
-    size_t head = (size_t)(at - in.at), tail = in.n - head - strlen(from);
-    bytes out = {malloc(in.n + strlen(to) + 1), head + strlen(to) + tail};
-    memcpy(out.at, in.at, head);
-    memcpy(out.at + head, to, strlen(to));
-    memcpy(out.at + head + strlen(to), at + strlen(from), tail);
-    return out;
-}
-
-static void edit(const char *dir, const char *file, const char *from, const char *to) {
-    bytes before = read_bytes(dir, file), after = replace(before, from, to);
-    write_bytes(dir, file, after.at, after.n);
-    free(before.at);
-    free(after.at);
+    copy_dir("tests/data/tiny", dir);
 }
 
 static void expect_refusal(const char *dir, dn_error error, const char *says) {
@@ -120,7 +93,7 @@ CASE(directories_that_do_not_fit_are_refused) {
     make_dir(dir);
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         copy_tiny(dir);
-        edit(dir, table[i].file, table[i].from, table[i].to);
+        edit_file(dir, table[i].file, table[i].from, table[i].to);
         expect_refusal(dir, DN_E_MODEL, table[i].says);
     }
     remove_dir(dir);
@@ -199,7 +172,7 @@ CASE(foreign_tensors_are_counted_and_left_alone) {
     char dir[64];
     make_dir(dir);
     copy_tiny(dir);
-    edit(dir, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
+    edit_file(dir, "config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
     dn_model *model = NULL;
     REQUIRE(dn_model_open(dir, ref(), &model) == DN_OK);
     EXPECT_INT(dn_model_describe(model)->n_ignored_tensors, 16);

@@ -140,6 +140,7 @@ static dn_status tokenise_run(const void *conf, void *worker, dn_chunk *chunk) {
     const tokenise_conf *c = conf;
     tokenise_worker *w = worker;
     const dn_span *text = dn_chunk_bytes(chunk, c->text);
+    int64_t cut = dn_token_stats_of(w->cache).cut;
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
         uint16_t row = chunk->sel[i];
         if (!text[row].ptr) {
@@ -152,6 +153,7 @@ static dn_status tokenise_run(const void *conf, void *worker, dn_chunk *chunk) {
         dn_chunk_ids(chunk, c->ids)[row] = (dn_ids){id, n};
         dn_chunk_i64(chunk, c->tokens)[row] = n;
     }
+    chunk->n_cut += (uint32_t)(dn_token_stats_of(w->cache).cut - cut);
     return DN_OK;
 }
 

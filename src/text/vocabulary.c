@@ -166,7 +166,8 @@ dn_status dn_vocabulary_from_json(const dn_json_at *tokens, const char *path,
     add_node(vocabulary);
     DN_TRY_GO(collect_members(tokens, vocabulary), err_free);
     for (int32_t i = 0; i < vocabulary->n; i++) {
-        vocabulary->id[add_path(vocabulary, vocabulary->token[i])] = i;
+        uint32_t node = add_path(vocabulary, vocabulary->token[i]); /* may move the ids */
+        vocabulary->id[node] = i;
     }
     vocabulary->go_on = add_path(vocabulary, DN_SPAN("##"));
     return DN_OK;

@@ -232,6 +232,7 @@ CASE(clean_and_tokenise_follow_decode) {
         static const int32_t want[] = {101, 2028, 2048, 2093, 2176, 102};
         EXPECT(!ids[1].id && ids[2].n == 2 && ids[2].id[0] == 101 && ids[2].id[1] == 102);
         EXPECT(ids[4].n == 6 && memcmp(ids[4].id, want, sizeof want) == 0);
+        EXPECT_INT(l.chunk->n_cut, 2); /* the first and the last; each pass begins at 0 */
     }
     line_end(&l);
 }

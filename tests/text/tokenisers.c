@@ -3,6 +3,7 @@
 #include "io/json.h"
 #include "test.h"
 #include "text/tokeniser.h"
+#include "text/vocabulary.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -167,6 +168,57 @@ static void expect_refusal(dn_error error, const char *text) {
     }
 }
 
+#define BERT(options, added, vocab)                                                                \
+    "{\"normalizer\":{\"type\":\"BertNormalizer\"" options                                         \
+    "},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"added_tokens\":[" added                 \
+    "],\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",2],\"cls\":[\"[CLS]\","  \
+    "1]},"                                                                                         \
+    "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"##" \
+    "\","                                                                                          \
+    "\"max_input_chars_per_word\":100,\"vocab\":{\"[UNK]\":0,\"[CLS]\":1,\"[SEP]\":2," vocab "}}}"
+
+static const struct {
+    const char *json;
+    int32_t want[6]; /* of "Ab \u00c9[SEP]" */
+} berts[] = {
+    {BERT("", "", "\"a\":3,\"##b\":4,\"e\":5"), {1, 3, 4, 5, 2, 2}},
+    {BERT(",\"lowercase\":false", "", "\"A\":3,\"##b\":4,\"\u00c9\":5"), {1, 3, 4, 5, 2, 2}},
+    {BERT(",\"strip_accents\":false", "", "\"\u00e9\":3,\"##b\":4,\"a\":5"), {1, 5, 4, 3, 2, 2}},
+};
+
+CASE(tokenisers_read_wordpiece_from_json) {
+    for (size_t i = 0; i < sizeof berts / sizeof *berts; i++) {
+        dn_tokeniser *t;
+        int32_t ids[16];
+        write_file("tokenizer.json", berts[i].json, strlen(berts[i].json));
+        if (dn_tokeniser_open(folder, &t) != DN_OK) {
+            fprintf(stderr, "%s\n", dn_failure_last()->text);
+            REQUIRE(!"a sound file");
+        }
+        dn_token_cache *cache = dn_token_cache_new();
+        EXPECT_INT(dn_tokeniser_encode(t, cache, DN_SPAN("Ab \u00c9[SEP]"), 16, ids), 6);
+        EXPECT(memcmp(ids, berts[i].want, sizeof berts[i].want) == 0);
+        dn_token_cache_free(cache);
+        dn_tokeniser_close(t);
+    }
+    /* many tokens, so that the trie grows */
+    dn_json *doc;
+    REQUIRE(dn_json_load("tests/data/tokenisers/bpe_files/vocab.json", 1 << 20, DN_E_DATA, &doc) ==
+            DN_OK);
+    dn_json_at vocab = dn_json_root(doc);
+    dn_vocabulary all;
+    REQUIRE(dn_vocabulary_from_json(&vocab, "vocab.json", &all) == DN_OK);
+    dn_json_at member;
+    for (void *cursor = NULL; dn_json_next(&vocab, &cursor, &member);) {
+        int64_t id;
+        EXPECT(dn_json_int(&member, 0, 1 << 20, &id) == DN_OK);
+        EXPECT_INT(dn_vocabulary_find(&all, dn_span_of(member.key)), id);
+    }
+    dn_vocabulary_free(&all);
+    dn_json_free(doc);
+    remove_file("tokenizer.json");
+}
+
 #define BPE_WORDS "\"pre_tokenizer\":{\"type\":\"ByteLevel\"}"
 #define UNI_WORDS "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"_\"}"
 #define UNI_MODEL                                                                                  \
@@ -247,6 +299,11 @@ static const struct {
      "the special token 9 of post_processor is not in the vocabulary of 2"},
     {"{\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},\"model\":{\"type\":\"WordPiece\"}}",
      "model: has no \"unk_token\""},
+    {BERT("", "", "\"a\":7"), "model.vocab.a: is 7"},
+    {BERT("", "", "\"a\":1"), "another token has the id 1"},
+    {BERT(",\"clean_text\":false", "", "\"a\":3"), "normalizer: clean_text is off"},
+    {BERT("", "{\"id\":3,\"content\":\"x\"}", "\"x\":3"),
+     "added_tokens: 'x' is none of the five plain special tokens"},
 };
 
 CASE(tokenisers_name_what_is_wrong_with_tokenizer_json) {

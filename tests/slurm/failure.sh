@@ -23,11 +23,14 @@ await 30 "the end of rank 0" test ! -e "/proc/$first"
 [ -e "$out/run.lock" ] || fail "the killed run gave its folder back: the test would be blind"
 published=$(find "$out/rows" -name '*.h5' | wc -l)
 
-# Here both nodes are one host, where the dead process alone would free the folder: as if it had been another one.
-sed -i 's/^host .*/host elsewhere/' "$out/run.lock"
+# Here both nodes are one host, where the dead process alone would free the folder: as if it still lived.
+sed -i "s/^pid .*/pid $$/" "$out/run.lock"
 status=0
 tweets "$tmp/c.jsonl" "$out" "${options[@]}" >"$tmp/other" 2>"$tmp/err" || status=$?
 equal "status of somebody else on the folder" "$status" 73
+status=0
+SLURM_JOB_ID=$job tweets "$tmp/c.jsonl" "$out" "${options[@]}" >"$tmp/other" 2>"$tmp/err" || status=$?
+equal "status of a second step of the same start" "$status" 73
 
 tests/slurm/cluster.sh node "$cluster" n2
 completed "$job"

@@ -81,7 +81,7 @@ CASE(a_stage_is_registered_once_and_whole) {
     EXPECT(
         strstr(refusal("half", "No run.", false), "needs a name, a summary, bind and run (half)"));
     EXPECT(strstr(refusal(NULL, "No name.", true), "this one has no name"));
-    static char names[80][16];
+    static char names[80][32];
     const char *why = NULL;
     for (int i = 0; i < 80 && !why; i++) {
         snprintf(names[i], sizeof names[i], "stage%d", i);

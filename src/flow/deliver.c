@@ -24,6 +24,7 @@ static void count_fates(dn_pipeline *pipeline, const dn_chunk *chunk) {
     for (int i = 0; i < DN_FATES; i++) {
         atomic_fetch_add_explicit(&pipeline->fate[i], fates[i], memory_order_relaxed);
     }
+    atomic_fetch_add_explicit(&pipeline->texts_cut, chunk->n_cut, memory_order_relaxed);
     if (pipeline->tokens_field >= 0) {
         const int64_t *tokens = dn_chunk_i64(chunk, pipeline->tokens_field);
         int64_t sum = 0;

@@ -129,6 +129,7 @@ typedef struct dn_pipeline_stats {
     int64_t records_in;     /**< delivered to the sinks or dropped before: the sum of fates */
     int64_t fate[DN_FATES]; /**< by dn_fate */
     int64_t tokens;
+    int64_t texts_cut; /**< texts of which the model read only the beginning */
     int n_parts;
     dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, model, sinks, letters */
     int n_rings;

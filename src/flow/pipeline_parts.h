@@ -73,7 +73,7 @@ struct dn_pipeline {
     dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter, sink_meter[DN_MAX_SINKS],
         letters_meter;
-    _Atomic int64_t fate[DN_FATES], tokens;
+    _Atomic int64_t fate[DN_FATES], tokens, texts_cut;
     dn_pipeline_latency latency; /**< sink thread */
 };
 

@@ -63,6 +63,7 @@ void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
         stats->records_in += stats->fate[i];
     }
     stats->tokens = atomic_load_explicit(&pipeline->tokens, memory_order_relaxed);
+    stats->texts_cut = atomic_load_explicit(&pipeline->texts_cut, memory_order_relaxed);
     read_parts(pipeline, stats);
     add_ring(stats, "free", pipeline->free_chunks);
     for (int i = 0; i < pipeline->n_stations; i++) {

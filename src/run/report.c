@@ -63,6 +63,7 @@ static void merge_stats(dn_pipeline_stats *into, const dn_pipeline_stats *from) 
     into->source.lag = into->source.lag > from->source.lag ? into->source.lag : from->source.lag;
     into->records_in += from->records_in;
     into->tokens += from->tokens;
+    into->texts_cut += from->texts_cut;
     for (int i = 0; i < DN_FATES; i++) {
         into->fate[i] += from->fate[i];
     }

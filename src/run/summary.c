@@ -40,6 +40,10 @@ static void print_counts(const dn_pipeline_report *p, FILE *out) {
         fprintf(out, ", %.0f tokens/s", rate(p->stats.tokens, p->wall_ns));
     }
     fprintf(out, " over %.1f s\n", (double)p->wall_ns / NS_PER_S);
+    if (p->stats.texts_cut) {
+        fprintf(out, "  cut        %lld texts were longer than the model reads (max_tokens)\n",
+                (long long)p->stats.texts_cut);
+    }
 }
 
 static void print_latency(const char *name, const dn_hist *hist, FILE *out) {
@@ -176,6 +180,7 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
         key_i64(out, fate_names[i], p->stats.fate[i]);
     }
     key_i64(out, "rows_reused", p->rows_reused);
+    key_i64(out, "texts_cut", p->stats.texts_cut);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
     dn_out_key(out, "model_peak_share");

@@ -80,6 +80,8 @@ CASE(the_numbers_are_those_of_the_records) {
     EXPECT_INT(stats.fate[DN_DEAD], count_bad(rig));
     EXPECT_INT(stats.fate[DN_KEPT], stats.records_in - count_bad(rig));
     EXPECT_INT(stats.fate[DN_KEPT], rig->sink[0].n);
+    EXPECT(rig->cuts > 0);
+    EXPECT_INT(stats.texts_cut, rig->cuts);
     const dn_pipeline_latency *latency = dn_pipeline_latencies(rig->pipeline);
     EXPECT_INT(dn_hist_total(&latency->response), stats.fate[DN_KEPT]);
     EXPECT_INT(dn_hist_total(&latency->service), stats.fate[DN_KEPT]);

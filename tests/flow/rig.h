@@ -57,7 +57,8 @@ typedef struct rig {
     dn_pipeline_plan plan;
     dn_pipeline_env env;
     dn_pipeline *pipeline;
-    _Atomic int calls_left, tripped, disorder, ended, letters_late, chunks_polled;
+    _Atomic int calls_left, tripped, disorder, ended, letters_late, chunks_polled,
+        cuts;                           /**< what the pure stages added to n_cut */
     _Atomic int max_parallel, parallel; /**< pure stages at work at once */
     _Atomic int64_t reported[RIG_PARTITIONS];
     int64_t started[RIG_PARTITIONS];

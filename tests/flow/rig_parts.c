@@ -147,6 +147,8 @@ static dn_status pure_run(const void *conf, void *worker, dn_chunk *chunk) {
         uint32_t row = chunk->sel[i];
         dn_chunk_i64(chunk, r->tripled_field)[row] = 3 * dn_chunk_i64(chunk, r->value_field)[row];
     }
+    chunk->n_cut += chunk->n_rows > 1;
+    atomic_fetch_add(&r->cuts, chunk->n_rows > 1);
     atomic_fetch_sub(&r->parallel, 1);
     return DN_OK;
 }

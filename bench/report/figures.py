@@ -114,13 +114,20 @@ def percentile_marks(plot, values):
     for name, value in values.items():
         x = plot.x(math.log10(max(value, 1e-9)))
         plot.line(x, plot.top + 12, x, plot.floor, "mark")
-        if groups and x - PERCENTILE_ROOM < groups[-1][0] + PERCENTILE_ROOM * len(groups[-1][1]):
-            groups[-1] = [(groups[-1][0] + x) / 2, groups[-1][1] + [name]]
-        else:
-            groups.append([x, [name]])
-    for x, names in groups:
-        half = PERCENTILE_ROOM * len(names)
-        plot.text(min(x, plot.width - half), plot.top + 8, " ".join(names), "tick strong", "middle")
+        groups.append([x, [name]])
+        while len(groups) > 1 and span_of(plot, groups[-1])[0] < span_of(plot, groups[-2])[1]:
+            x, names = groups.pop()
+            groups[-1] = [(groups[-1][0] + x) / 2, groups[-1][1] + names]
+    for group in groups:
+        plot.text(sum(span_of(plot, group)) / 2, plot.top + 8, " ".join(group[1]), "tick strong", "middle")
+
+
+def span_of(plot, group):
+    """From where to where a group's names reach, kept within the drawing."""
+    x, names = group
+    half = PERCENTILE_ROOM * len(names)
+    x = min(x, plot.width - half)
+    return x - half, x + half
 
 
 def fill(width, pipeline):
@@ -182,6 +189,7 @@ def curves_over_time(width, label, ranks, x, y, axis):
     top = max((max(r[y], default=0) for r in ranks.values()), default=0)
     end = max((max(r[x], default=0) for r in ranks.values()), default=1)
     plot = Plot(width, 180, label, end, top * 1.1)
+    plot.left = 60
     plot.y_axis(axis)
     plot.time_axis()
     for i, (rank, r) in enumerate(ranks.items()):

@@ -326,7 +326,7 @@ def take(run, labels, letters):
     ceilings = ceilings_of(run, main)
     cpu_share = next(row["share"] for row in ceilings if row["name"] == CPU_TIME)
     pipelines = [pipeline_of(run, name, cpu_share) for name in run.pipelines if len(run.of("flow", name)["t"])]
-    return {"schema": "dunlin.report/1", "what": what_ran(run, main), "main": main, "seconds": run.seconds,
+    return {"schema": "dunlin.report/1", "what": what_ran(run, main), "main": main, "wall_s": run.wall_s,
             "pipelines": pipelines, "contention": contention_of(run, pipelines),
             "system": system_over_time(run), "places": run.places, "plan": run.plan, "ceilings": ceilings,
             "rss_bytes_max": max([s["rss_bytes_max"] for s in run.summaries.values()] or [int(run.tables["system"]["rss_bytes"].max())]),

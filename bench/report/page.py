@@ -66,7 +66,7 @@ def head_of(data):
     remarks = "".join(f'<p class="remark">{escape(remark)}</p>' for remark in data["remarks"])
     return (f'<header><p class="kicker"><b>Dunlin</b> run report</p><h1>{escape(what["job"])} on {escape(pathlib.PurePath(what["corpus"] or "its topics").name)}</h1>'
             f'<p>{status(what)} · {when:%Y-%m-%d %H:%M:%S} UTC · {words.plural(what["ranks"], "rank")} on {words.plural(len(what["hosts"]), "host")}'
-            f' · {words.seconds(data["seconds"])}</p>{remarks}</header>')
+            f' · {words.seconds(data["wall_s"])}</p>{remarks}</header>')
 
 
 def tiles(data, main):

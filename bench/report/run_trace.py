@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 MISSING = np.iinfo(np.int64).min  # how the trace writes "no value"
+NO_LABEL = 255  # the value of an enum that stands for none
 TABLES = ("batches", "system", "flow", "queues", "stages")
 
 
@@ -35,9 +36,13 @@ class Run:
 
     @property
     def seconds(self):
-        ends = [table["t"].max() for table in self.tables.values() if len(table.get("t", ()))]
-        walls = [summary["wall_s"] for summary in self.summaries.values()]
-        return max(walls or ends or [0.0])
+        """Length of the axis of time: from the opening of the trace to the last sample."""
+        return max([float(table["t"].max()) for table in self.tables.values() if len(table.get("t", ()))] or [0.0])
+
+    @property
+    def wall_s(self):
+        """What the run says that it took; without a summary, the axis."""
+        return max([summary["wall_s"] for summary in self.summaries.values()] or [self.seconds])
 
     def of(self, table, pipeline):
         """The rows of a table that belong to a pipeline."""
@@ -63,6 +68,9 @@ def find(path):
     if any(path.glob("r[0-9]*-[0-9]*.h5")):
         return path
     runs = [folder for folder in path.glob("trace/*") if any(folder.glob("r[0-9]*-[0-9]*.h5"))]
+    if not runs and any(path.glob("**/r[0-9]*.part")):
+        raise NothingThere(f"{path}: no segment of its trace is finished: one is every minute and at the end of a run. Is it still "
+                           "at work, or was it killed in its first minute?")
     if not runs:
         raise NothingThere(f"{path}: no trace of a run there (no trace/*/r*.h5); give the output folder of "
                            "`dunlin run`, or one folder below its trace/")
@@ -84,7 +92,7 @@ def read_segment(file):
     places = {key: column(item) for key, item in file["topology"].items()}
     places = [{key: values[i] for key, values in places.items()} for i in range(len(places["rank"]))]
     histograms = {key: item[()] for key, item in file.get("histograms", {}).items()}
-    pipelines = h5py.check_enum_dtype(file["flow/pipeline"].dtype) or {}
+    pipelines = {name: i for name, i in h5py.check_enum_dtype(file["flow/pipeline"].dtype).items() if i != NO_LABEL}
     plan = str(file["topology"].attrs.get("text", ""))
     return attributes, tables, histograms, places, plan, sorted(pipelines, key=pipelines.get)
 

@@ -85,7 +85,9 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
         self.events.clear()
-        self.call("Page.navigate", url=url)
+        trouble = self.call("Page.navigate", url=url).get("errorText")
+        if trouble:
+            raise RuntimeError(f"{url}: {trouble}")
         end = time.monotonic() + self.timeout_s
         while self.evaluate("document.readyState") != "complete" or self.evaluate("location.href") != url:
             if time.monotonic() > end:

@@ -27,6 +27,20 @@ if ! "$tmp/bare" -c 'import h5py' 2>/dev/null; then
 fi
 refused 73 'E1601 .*cannot be written' A=1 -o "$tmp/no/such/folder/page.html" "$tmp/out"
 
+# Runs of nothing and of next to nothing have a page too; one of one pipeline, too.
+mapfile -t null < <(model_options null)
+: >"$tmp/none.jsonl"
+printf '{"text": "alone", "lang": "en"}\n' >"$tmp/one.jsonl"
+for corpus in none one; do
+    tweets "$tmp/$corpus.jsonl" "$tmp/$corpus" "${null[@]}" >/dev/null || fail "the run of $corpus: $?"
+    "$DUNLIN" report "$tmp/$corpus" >/dev/null || fail "no page of a run of $corpus record"
+    grep -q 'class="status good">complete' "$tmp/$corpus/report.html" || fail "a run of $corpus record is not complete"
+done
+tweets "$tmp/one.jsonl" "$tmp/ingest" "${null[@]}" --only ingest >/dev/null || fail "the run of ingest alone: $?"
+"$DUNLIN" report "$tmp/ingest" >/dev/null || fail "no page of a run of one pipeline"
+mkdir -p "$tmp/early/trace/run" && : >"$tmp/early/trace/run/r0000-0001.h5.p1.part"
+refused 66 'E1301 .*no segment of its trace is finished' A=1 "$tmp/early"
+
 # A rank that was killed leaves no last segment, a torn disk half a one: there is a page, and it says so.
 trace=$(echo "$tmp"/out/trace/*)
 mv "$trace/r0001-0001.h5" "$tmp/kept"

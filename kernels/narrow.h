@@ -3,13 +3,19 @@
 /** How the narrow precisions round, so that every backend of one precision makes the same numbers;
  * internal to kernels/.
  *
- * int8: y = s_x s_w sum(q_x q_w), the sum in integers and exact. One scale per weight row and, made
- * anew for every batch, one per token, symmetric about zero:
+ * int8: y = s_x s_w (sum(q_x q_w) - z sum(q_w)), the sums in integers and exact. Weights have one
+ * scale per output, 127 levels either side of zero. Activations have one per token, made anew for
+ * every batch, and 256 levels between the row's lowest and highest value (zero included), of which
+ * z is the zero: outliers and GELU's results lie on one side, and halves of a symmetric range would
+ * be wasted. Where the units multiply 16 bits anyway, activations have 2,047 levels either side.
  *
- *     scale = largest |x| / LEVELS        q = round_to_even(x * (LEVELS / largest |x|))
+ *     weights      scale = largest |w| / 127             q = round(w * (127 / largest |w|))
+ *     activations  scale = range / 255, z = round(-lowest * (255 / range))
+ *                                                        q = round(x * (255 / range)) + z, in
+ * 0..255
  *
- * each step rounded to float32. Weights have 127 levels; activations 127, or 2047 where the units
- * multiply 16 bits anyway. bf16: operands rounded to even, sums in float32, no scales.
+ * each step rounded to float32, round() to even. bf16: operands rounded to even, sums in float32,
+ * no scales.
  *
  * A matrix of few outputs (the heads) would gain nothing and stays fp32. */
 #include <math.h>
@@ -25,7 +31,23 @@ enum {
 /* A row whose largest value is below this counts as zero: the quotient would overflow. */
 #define DN_NARROW_TINY 0x1p-100f
 
-/** What to multiply by before rounding. */
+/** How a row is rounded: q = round(x * factor) + zero, x = scale * (q - zero). */
+typedef struct dn_rounding {
+    float factor, scale;
+    int zero;
+} dn_rounding;
+
+/** Between 0 and 255; lowest <= 0 <= highest. */
+static inline dn_rounding dn_rounding_u8(float lowest, float highest) {
+    float width = highest - lowest;
+    if (width < DN_NARROW_TINY) {
+        return (dn_rounding){0, 0, 0};
+    }
+    float factor = 255.0f / width;
+    return (dn_rounding){factor, width / 255.0f, (int)rintf(-lowest * factor)};
+}
+
+/** What to multiply by before rounding to `levels` either side of zero. */
 static inline float dn_narrow_factor(float largest, int levels) {
     return largest < DN_NARROW_TINY ? 0.0f : (float)levels / largest;
 }

@@ -1,5 +1,4 @@
-/* int8 by AMX; what stays fp32 is that of avx512.c. Tiles take signed activations, so nothing is to
- * be made up for. */
+/* int8 by AMX; what stays fp32 is that of avx512.c. */
 #include "kernels/cpu/simd_avx512.h"
 
 #define DN_LAYOUT "cpu:avx512"
@@ -7,13 +6,13 @@
 
 #include "kernels/cpu/bytes_avx512.h"
 
-enum { NARROW_ZERO = 0, NARROW_LEVELS = 127, NARROW_BLOCK = 128 };
+enum { NARROW_BLOCK = 64 };
 
-typedef int8_t activation_t;
+typedef uint8_t activation_t;
 typedef int8_t weight_t;
 typedef int32_t sum_t;
 
-#define DN_AMX_DOT(sum, x, w) _tile_dpbssd(sum, x, w)
+#define DN_AMX_DOT(sum, x, w) _tile_dpbusd(sum, x, w)
 
 static inline __m512i d_load(const sum_t *p) {
     return _mm512_loadu_si512(p);
@@ -21,14 +20,11 @@ static inline __m512i d_load(const sum_t *p) {
 static inline vec d_float(__m512i x) {
     return _mm512_cvtepi32_ps(x);
 }
-static inline void store_narrow(activation_t *out, const vec x[NARROW_STEP / VW]) {
-    store_bytes(out, x, NARROW_ZERO);
-}
 
 #define DN_NARROW_LAYOUT "cpu:amx"
 #include "kernels/cpu/dot_amx.h"
 
-#include "kernels/cpu/int8.h"
+#include "kernels/cpu/u8.h"
 
 #include "kernels/cpu/narrow_linear.h"
 

@@ -6,7 +6,7 @@
 
 #include "kernels/cpu/halves_avx512.h"
 
-enum { NARROW_ZERO = 0, NARROW_BLOCK = 128 };
+enum { NARROW_BLOCK = 64 };
 
 typedef uint16_t activation_t;
 typedef uint16_t weight_t;

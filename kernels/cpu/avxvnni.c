@@ -9,7 +9,7 @@
 
 #include "kernels/cpu/dot_tile.h"
 
-#include "kernels/cpu/int8.h"
+#include "kernels/cpu/u8.h"
 
 #include "kernels/cpu/narrow_linear.h"
 

@@ -29,8 +29,7 @@ static inline void narrow_end(void) {
 typedef struct narrow_tile {
     const activation_t *x; /**< [32] rows, `stride` elements apart */
     const weight_t *panel;
-    const sum_t *start; /**< zeros, not read */
-    sum_t *sum;         /**< [32][TILE_COLS] */
+    sum_t *sum; /**< [32][TILE_COLS] */
     size_t stride;
     int k; /**< a multiple of AMX_STEP */
 } narrow_tile;
@@ -46,7 +45,13 @@ static inline void narrow_multiply(const narrow_tile *t, int rows) {
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
+    const char *next = (const char *)(t->panel + (size_t)t->k * TILE_COLS);
     for (int k = 0; k < t->k; k += AMX_STEP) {
+#pragma GCC unroll 16
+        for (int line = 0; line < 16; line++) {
+            __builtin_prefetch(next + 64 * line, 0, 3);
+        }
+        next += 1024;
         _tile_loadd(4, x, x_stride);
         _tile_loadd(6, panel, panel_stride);
         _tile_loadd(7, panel + 16 * GROUP, panel_stride);

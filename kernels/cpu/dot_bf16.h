@@ -4,13 +4,16 @@
  * reason that dot_vnni.h gives. */
 #include "kernels/cpu/halves_avx512.h"
 
-enum { NARROW_ZERO = 0, NARROW_BLOCK = 4 * TILE_ROWS };
+enum { NARROW_BLOCK = 4 * TILE_ROWS };
 
 typedef uint16_t activation_t;
 typedef uint16_t weight_t;
 typedef float sum_t;
 typedef __m512 sums;
 
+static inline sums d_zero(void) {
+    return _mm512_setzero_ps();
+}
 static inline sums d_load(const sum_t *p) {
     return _mm512_loadu_ps(p);
 }

@@ -1,7 +1,7 @@
 #ifndef DN_CPU_DOT_TILE_H
 #define DN_CPU_DOT_TILE_H
 /** The inner kernel of narrow products where sums live in vector registers: sums[rows][TILE_COLS] =
- * start + x[rows][k] panel, as tile.h for fp32 but with GROUP inputs to a step.
+ * x[rows][k] panel, as tile.h for fp32 but with GROUP inputs to a step.
  *
  *     panel  [k / GROUP][TILE_COLS][GROUP], 64-byte aligned
  */
@@ -10,8 +10,7 @@ enum { NARROW_ROWS = TILE_ROWS, GROUP = 4 / sizeof(activation_t) };
 typedef struct narrow_tile {
     const activation_t *x; /**< rows `stride` elements apart */
     const weight_t *panel;
-    const sum_t *start; /**< [TILE_COLS] */
-    sum_t *sum;         /**< [rows][TILE_COLS], 64-byte aligned */
+    sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
     size_t stride;
     int k; /**< a multiple of GROUP */
 } narrow_tile;
@@ -26,7 +25,7 @@ static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_t
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++) {
-            sum[r][v] = d_load(t->start + v * VW);
+            sum[r][v] = d_zero();
         }
         if (r % 3 == 0) {
             x[r / 3] = t->x + (size_t)r * stride;

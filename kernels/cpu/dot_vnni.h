@@ -7,13 +7,16 @@
  */
 #include "kernels/cpu/bytes_avx512.h"
 
-enum { NARROW_ZERO = 128, NARROW_LEVELS = 127, NARROW_BLOCK = 4 * TILE_ROWS };
+enum { NARROW_BLOCK = 4 * TILE_ROWS };
 
 typedef uint8_t activation_t;
 typedef int8_t weight_t;
 typedef int32_t sum_t;
 typedef __m512i sums;
 
+static inline sums d_zero(void) {
+    return _mm512_setzero_si512();
+}
 static inline sums d_load(const sum_t *p) {
     return _mm512_loadu_si512(p);
 }
@@ -35,10 +38,6 @@ static inline sums d_dot(sums sum, sums x, sums w) {
 }
 static inline vec d_float(sums x) {
     return _mm512_cvtepi32_ps(x);
-}
-
-static inline void store_narrow(activation_t *out, const vec x[NARROW_STEP / VW]) {
-    store_bytes(out, x, NARROW_ZERO);
 }
 
 #endif

@@ -3,10 +3,11 @@
 /** 32 floats to bf16, in order: what avx512_bf16 and AMX read; and no scales. */
 #include "kernels/narrow.h"
 
-enum { NARROW_STEP = 32, IS_SCALED = 0 };
+enum { NARROW_STEP = 32, HAS_ZERO = 0 };
 
 /** vcvtneps2bf16 takes denormals for zero; so do the dot products behind it. */
-static inline void store_narrow(uint16_t *out, const vec x[2]) {
+static inline void store_narrow(uint16_t *out, const vec x[2], int zero) {
+    (void)zero;
     __asm__("vcvtne2ps2bf16 %1, %2, %%zmm31\n\tvmovdqu64 %%zmm31, %0"
             : "=m"(*(char(*)[64])out)
             : "v"(x[0]), "v"(x[1])
@@ -25,13 +26,9 @@ static inline uint16_t round_weight(float x, float factor) {
     (void)factor;
     return dn_bf16_of(x);
 }
-static inline float activation_factor(float largest) {
-    (void)largest;
-    return 1;
-}
-static inline float activation_scale(float largest) {
-    (void)largest;
-    return 1;
+static inline dn_rounding activation_rounding(const float *x, int n) {
+    (void)x, (void)n;
+    return (dn_rounding){1, 1, 0};
 }
 
 #endif

@@ -33,16 +33,6 @@ static inline void normalise_row(float *x, int n, const float *bias, const float
     }
 }
 
-/** The largest |x|. */
-static inline float row_largest(const float *x, int n) {
-    vec top = v_set(0);
-    for (int j = 0; j < n; j += VW) {
-        vec y = load_row(x + j, n - j);
-        top = v_max(top, v_max(y, v_sub(v_set(0), y)));
-    }
-    return v_largest(top);
-}
-
 /** x = softmax(scale x), scale > 0. */
 static inline void softmax_row(float *x, int n, float scale) {
     vec top = v_set(-INFINITY), sum = v_set(0), factor = v_set(scale);

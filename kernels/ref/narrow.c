@@ -16,8 +16,21 @@ static float round_levels(const float *x, int n, int levels, float *out) {
     return dn_narrow_scale(largest, levels);
 }
 
-static float round_int8(const float *x, int n, float *out) {
-    return round_levels(x, n, 127, out);
+static float round_weights(const float *x, int n, float *out) {
+    return round_levels(x, n, DN_WEIGHT_LEVELS, out);
+}
+static float round_u8(const float *x, int n, float *out) {
+    float lowest = 0, highest = 0;
+    for (int i = 0; i < n; i++) {
+        lowest = fminf(lowest, x[i]);
+        highest = fmaxf(highest, x[i]);
+    }
+    dn_rounding r = dn_rounding_u8(lowest, highest);
+    for (int i = 0; i < n; i++) {
+        float q = rintf(x[i] * r.factor) + (float)r.zero;
+        out[i] = fminf(255, fmaxf(0, q)) - (float)r.zero;
+    }
+    return r.scale;
 }
 static float round_int12(const float *x, int n, float *out) {
     return round_levels(x, n, 2047, out);
@@ -81,6 +94,6 @@ static void linear(const dn_linear_args *a, round_row *round) {
         .oracle = &dn_kernels_ref_##name_,                                                         \
     }
 
-DN_ORACLE(int8, "int8", round_int8, round_int8);
-DN_ORACLE(int12, "int8", round_int8, round_int12);
+DN_ORACLE(int8, "int8", round_weights, round_u8);
+DN_ORACLE(int12, "int8", round_weights, round_int12);
 DN_ORACLE(bf16, "bf16", round_bf16, round_bf16);

@@ -33,6 +33,14 @@ equal "dunlin --home" "$(dunlin --home)" "$prefix/share/dunlin"
 dunlin run jobs/tweets.yaml --broker none --output json -q >run.json || fail "dunlin run ends with $?"
 [ "$(field rows_out <run.json)" -gt 100 ] || fail "the installed program made no rows: $(head -c 300 run.json)"
 dunlin verify out/tweets >verify.txt || fail "verify: $(cat verify.txt)"
+XDG_STATE_HOME=$tmp/state "$prefix/share/dunlin/scripts/kafka" status 2>kafka.txt && fail "a broker runs in a new folder"
+[ ! -e "$prefix/share/dunlin/out" ] || fail "the installed scripts/kafka writes into its own folder"
+python=$(cd "$OLDPWD" && python_with_h5py)
+if [ -n "$python" ]; then
+    DUNLIN_PYTHON=$(cd "$OLDPWD" && cd "$(dirname "$(command -v "$python")")" && pwd)/$(basename "$python") \
+        dunlin report out/tweets -o page.html >report.txt 2>&1 || fail "dunlin report: $(tail -n 3 report.txt)"
+    grep -q '</html>' page.html || fail "page.html is no page"
+fi
 DUNLIN_HOME=/nowhere dunlin run jobs/tweets.yaml 2>home.txt && fail "a wrong DUNLIN_HOME is not noticed"
 
 # a foreign program and a foreign stage, by pkg-config

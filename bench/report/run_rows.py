@@ -42,6 +42,8 @@ def count_piece(file, begin, end, counts, names):
     else:
         codes, which = np.unique(short_texts(languages, begin, end), return_inverse=True)
     for head, item in file["labels"].items():
+        if not isinstance(item, h5py.Dataset) or not h5py.check_enum_dtype(item.dtype):
+            continue  # heads that say something about tokens, or several labels a row
         labels = sorted(h5py.check_enum_dtype(item.dtype).items(), key=lambda pair: pair[1])
         names.setdefault(head, [name for name, _ in labels])
         n, place = len(labels), np.zeros(256, np.int64)  # values need not follow each other: (none) is 255

@@ -2,8 +2,10 @@
 """The arithmetic of bench/report on made-up numbers whose results are known."""
 import pathlib
 import sys
+import tempfile
 import types
 
+import h5py
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench" / "report"))
@@ -61,6 +63,21 @@ def samples():
     equal("no overlap", all(a[1] <= b[0] for a, b in zip(pieces, pieces[1:])), True)
 
 
+def heads_of_other_kinds():
+    """Only heads with one label a row are counted; (none) is shown where there is one."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = pathlib.Path(folder) / "rows"
+        rows.mkdir()
+        with h5py.File(rows / "0.h5", "w") as file:
+            file.attrs["n_rows"] = 3
+            file["labels/several/bytes"] = np.zeros(3, np.uint8)
+            kind = h5py.enum_dtype({"a": 0, "b": 1, "(none)": 255}, "u1")
+            file.create_dataset("labels/one", data=np.array([0, 1, 255], np.uint8), dtype=kind)
+        heads = run_rows.labels(pathlib.Path(folder))["heads"]
+    equal("heads", list(heads), ["one"])
+    equal("labels", (heads["one"]["labels"], heads["one"]["all"]), (["a", "b", "(none)"], [1, 1, 1]))
+
+
 def settings():
     job = "broker: none\npipelines:\n  ingest:\n    source:\n      corpus:\n        path: /a/b:c.csv\n    sinks:\n      - topic:\n          name: x\n" \
           "  enrich:\n    model:\n      path: models/tweets\n"
@@ -108,7 +125,7 @@ def large_topology():
         equal("the rest is counted", any("and 2 more hosts" in mark for mark in drawing.marks), True)
 
 
-for case in (sums_over_time, edges_and_steps, percentiles, samples, settings, verdicts, names, large_topology):
+for case in (sums_over_time, edges_and_steps, percentiles, samples, heads_of_other_kinds, settings, verdicts, names, large_topology):
     case()
 print("\n".join(wrong), file=sys.stderr)
 sys.exit(1 if wrong else 0)

@@ -55,14 +55,15 @@ void report_row(FILE *out, bool json, const measurement *m, bool is_first) {
                 "\"tweets_per_s\": %.1f, "
                 "\"spread\": %.4f, \"gflops\": %.3f, \"peak_gflops\": %.3f, \"peak_share\": %.4f, "
                 "\"error\": %.3g, \"correct\": %s}",
-                is_first ? "" : ",", m->n_threads, m->budget, m->tokens_per_s, m->tweets_per_s,
-                m->spread, m->gflops, m->peak_gflops, m->peak_share, m->difference,
-                m->correct ? "true" : "false");
+                is_first ? "" : ",", m->speed.n_threads, m->speed.budget, m->speed.tokens_per_s,
+                m->speed.tweets_per_s, m->speed.spread, m->speed.gflops, m->speed.peak_gflops,
+                m->speed.peak_share, m->difference, m->correct ? "true" : "false");
         return;
     }
-    fprintf(out, "  %7d %7d %10.0f %9.1f %7.1f %8.1f %8.1f %6.1f %9.1e%s\n", m->n_threads,
-            m->budget, m->tokens_per_s, m->tweets_per_s, 100 * m->spread, m->gflops, m->peak_gflops,
-            100 * m->peak_share, m->difference, m->correct ? "" : "  WRONG");
+    fprintf(out, "  %7d %7d %10.0f %9.1f %7.1f %8.1f %8.1f %6.1f %9.1e%s\n", m->speed.n_threads,
+            m->speed.budget, m->speed.tokens_per_s, m->speed.tweets_per_s, 100 * m->speed.spread,
+            m->speed.gflops, m->speed.peak_gflops, 100 * m->speed.peak_share, m->difference,
+            m->correct ? "" : "  WRONG");
 }
 
 void report_end(FILE *out, bool json) {

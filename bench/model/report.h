@@ -1,7 +1,7 @@
 #ifndef DN_BENCH_MODEL_REPORT_H
 #define DN_BENCH_MODEL_REPORT_H
 /** The two faces of the result: a table for people, JSON for programs. */
-#include "model/model.h"
+#include "model/measure.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,11 +18,7 @@ typedef struct header {
 } header;
 
 typedef struct measurement {
-    int n_threads, budget;
-    double tokens_per_s, tweets_per_s; /**< all threads, by the clock on the wall */
-    double gflops, peak_gflops;        /**< one thread, by its CPU time */
-    double peak_share;
-    double spread;     /**< (third quartile - first) / median of tokens_per_s */
+    dn_measurement speed;
     double difference; /**< worst, of a probability */
     bool correct;
 } measurement;

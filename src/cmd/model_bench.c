@@ -52,20 +52,25 @@ static void print_json(const dn_model_info *info, const dn_kernels *kernels,
 dn_status dn_model_cmd_bench(const dn_model_options *options) {
     const dn_kernels *kernels;
     dn_model *model;
-    dn_measurement m;
+    dn_measuring *measuring = NULL;
+    int n_runs = options->runs ? options->runs : RUNS;
     int batch = options->batch ? options->batch : BATCH;
     if (batch < MIN_BATCH) {
         return dn_cmd_usage("model", "--batch %d: at least %d tokens", batch, MIN_BATCH);
     }
     DN_TRY(dn_kernels_select(options->backend, &kernels));
     DN_TRY(dn_model_open(options->dir, kernels, &model));
-    dn_status status =
-        dn_model_measure(model, kernels, batch, options->threads ? options->threads : 1,
-                         options->runs ? options->runs : RUNS, &m);
+    dn_status status = dn_measuring_new(
+        model, kernels, batch, options->threads ? options->threads : 1, n_runs, &measuring);
+    for (int run = 0; run < n_runs && status == DN_OK; run++) {
+        status = dn_measuring_run(measuring);
+    }
     if (status == DN_OK) {
+        dn_measurement m = dn_measuring_read(measuring);
         (options->format == DN_FORMAT_JSON ? print_json : print_table)(dn_model_describe(model),
                                                                        kernels, &m);
     }
+    dn_measuring_free(measuring);
     dn_model_close(model);
     return status;
 }

@@ -28,12 +28,12 @@ typedef struct lane {
 
 enum { TOKENS, TWEETS, GFLOPS, PEAK, SHARE, N_SERIES };
 
-typedef struct bench {
-    int n_threads, n_runs;
+struct dn_measuring {
+    int n_threads, n_runs, budget;
     dn_sample work;
     lane *lane;
-    double *series[N_SERIES]; /**< [n_runs] each */
-} bench;
+    double *series[N_SERIES]; /**< [n_runs of new] each */
+};
 
 static dn_status run_batch(lane *l, const dn_batch *batch) {
     int64_t cpu_ns = dn_thread_cpu_ns(), wall_ns = dn_mono_ns();
@@ -63,7 +63,7 @@ static void *run_lane(void *arg) {
     return NULL;
 }
 
-static dn_status open_lane(bench *b, int i, const dn_model *model, const dn_kernels *kernels,
+static dn_status open_lane(dn_measuring *b, int i, const dn_model *model, const dn_kernels *kernels,
                            int budget) {
     lane *l = &b->lane[i];
     *l = (lane){.model = model, .kernels = kernels, .work = &b->work, .first = STEP * i};
@@ -71,21 +71,9 @@ static dn_status open_lane(bench *b, int i, const dn_model *model, const dn_kern
     return dn_workspace_new(model, budget, MAX_ROWS, &l->space);
 }
 
-static void close_bench(bench *b) {
-    for (int i = 0; i < b->n_threads; i++) {
-        dn_workspace_free(b->lane[i].space);
-        free(b->lane[i].score);
-    }
-    for (int i = 0; i < N_SERIES; i++) {
-        free(b->series[i]);
-    }
-    free(b->lane);
-    dn_sample_free(&b->work);
-}
-
-/** The lanes wait for each other, so one that cannot be started would hold the others: it is the
- * caller's own thread that runs the last lane. */
-static dn_status run_lanes(bench *b) {
+/** The lanes wait for each other, and the caller's thread runs one of them: one that cannot be
+ * started would hold them all, so that ends the process. */
+static dn_status run_lanes(dn_measuring *b) {
     pthread_barrier_t start;
     pthread_barrier_init(&start, NULL, (unsigned)b->n_threads);
     for (int i = 0; i < b->n_threads; i++) {
@@ -111,7 +99,8 @@ static dn_status run_lanes(bench *b) {
 }
 
 /** Rates add up over the threads; GFLOP/s and peak are those of one thread, by its CPU time. */
-static dn_status run_once(bench *b, int run) {
+dn_status dn_measuring_run(dn_measuring *b) {
+    int run = b->n_runs++;
     DN_TRY(run_lanes(b));
     for (int i = 0; i < b->n_threads; i++) {
         const lane *l = &b->lane[i];
@@ -135,16 +124,13 @@ static double quantile(double *x, int n, double q) {
     return x[(int)(q * (n - 1) + 0.5)];
 }
 
-static dn_status measure(bench *b, int budget, dn_measurement *out) {
-    for (int run = 0; run < b->n_runs; run++) {
-        DN_TRY(run_once(b, run));
-    }
+dn_measurement dn_measuring_read(dn_measuring *b) {
     int n = b->n_runs;
     double median = quantile(b->series[TOKENS], n, 0.5);
     double quartiles = quantile(b->series[TOKENS], n, 0.75) - quantile(b->series[TOKENS], n, 0.25);
-    *out = (dn_measurement){
+    return (dn_measurement){
         .n_threads = b->n_threads,
-        .budget = budget,
+        .budget = b->budget,
         .tokens_per_s = median,
         .spread = quartiles / median,
         .tweets_per_s = quantile(b->series[TWEETS], n, 0.5),
@@ -152,27 +138,48 @@ static dn_status measure(bench *b, int budget, dn_measurement *out) {
         .peak_gflops = quantile(b->series[PEAK], n, 0.5),
         .peak_share = quantile(b->series[SHARE], n, 0.5),
     };
-    return DN_OK;
 }
 
-dn_status dn_model_measure(const dn_model *model, const dn_kernels *kernels, int budget,
-                           int n_threads, int n_runs, dn_measurement *out) {
+const dn_batch *dn_measuring_batch(const dn_measuring *b) {
+    return &b->work.batch[0];
+}
+
+void dn_measuring_free(dn_measuring *b) {
+    if (!b) {
+        return;
+    }
+    for (int i = 0; i < b->n_threads; i++) {
+        dn_workspace_free(b->lane[i].space);
+        free(b->lane[i].score);
+    }
+    for (int i = 0; i < N_SERIES; i++) {
+        free(b->series[i]);
+    }
+    free(b->lane);
+    dn_sample_free(&b->work);
+    free(b);
+}
+
+dn_status dn_measuring_new(const dn_model *model, const dn_kernels *kernels, int budget,
+                           int n_threads, int n_runs, dn_measuring **out) {
     const dn_model_info *info = dn_model_describe(model);
-    bench b = {.n_threads = n_threads,
-               .n_runs = n_runs,
-               .work =
-                   dn_sample_new(N_BATCHES, budget, MAX_ROWS, info->max_tokens, info->vocabulary),
-               .lane = dn_alloc_array((size_t)n_threads, sizeof *b.lane)};
+    dn_measuring *b = dn_alloc(sizeof *b);
+    *b = (dn_measuring){
+        .n_threads = n_threads,
+        .budget = budget,
+        .work = dn_sample_new(N_BATCHES, budget, MAX_ROWS, info->max_tokens, info->vocabulary),
+        .lane = dn_alloc_array((size_t)n_threads, sizeof *b->lane)};
     dn_status status = DN_OK;
     for (int i = 0; i < N_SERIES; i++) {
-        b.series[i] = dn_alloc_array((size_t)n_runs, sizeof *b.series[i]);
+        b->series[i] = dn_alloc_array((size_t)n_runs, sizeof *b->series[i]);
     }
     for (int i = 0; i < n_threads && status == DN_OK; i++) {
-        status = open_lane(&b, i, model, kernels, budget);
+        status = open_lane(b, i, model, kernels, budget);
     }
-    if (status == DN_OK) {
-        status = measure(&b, budget, out);
+    if (status != DN_OK) {
+        dn_measuring_free(b);
+        return status;
     }
-    close_bench(&b);
-    return status;
+    *out = b;
+    return DN_OK;
 }

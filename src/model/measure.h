@@ -15,9 +15,22 @@ typedef struct dn_measurement {
     double spread; /**< (third quartile - first) / median of tokens_per_s */
 } dn_measurement;
 
-/** Runs `n_threads` threads over shared weights, each with its own batches, `n_runs` times.
- *  thread  main     blocks  n_runs * 0.3 s and more */
-dn_status dn_model_measure(const dn_model *model, const dn_kernels *kernels, int budget,
-                           int n_threads, int n_runs, dn_measurement *out);
+typedef struct dn_measuring dn_measuring;
+
+/** `n_threads` threads over shared weights, each with its own batches; at most n_runs runs.
+ *  ownership  the caller: dn_measuring_free */
+dn_status dn_measuring_new(const dn_model *model, const dn_kernels *kernels, int budget,
+                           int n_threads, int n_runs, dn_measuring **out);
+void dn_measuring_free(dn_measuring *measuring);
+
+/** One run: those of several measurings may take turns, so that a busy machine hits them alike.
+ *  thread  main     blocks  0.3 s and more */
+dn_status dn_measuring_run(dn_measuring *measuring);
+
+/** Over the runs so far, at least one. */
+dn_measurement dn_measuring_read(dn_measuring *measuring);
+
+/** The first of its batches, to check scores by. lends until free */
+const dn_batch *dn_measuring_batch(const dn_measuring *measuring);
 
 #endif

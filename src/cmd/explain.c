@@ -1,3 +1,4 @@
+#include "base/memory.h"
 #include "cmd/job_options.h"
 #include "flow/scorer.h"
 #include "io/json_write.h"
@@ -52,6 +53,51 @@ static void print_ids(const char *name, dn_ids ids) {
         printf(" %d", ids.id[i]);
     }
     printf("\n");
+}
+
+/* The lines of `dir`/vocab.txt by number; other kinds of vocabulary have no such list and show ids
+ * alone. */
+static void print_pieces(const char *dir, dn_ids ids) {
+    char *path = dn_format("%s/vocab.txt", dir);
+    FILE *file = fopen(path, "r");
+    free(path);
+    if (!file || ids.n == 0) {
+        if (file) {
+            fclose(file);
+        }
+        return;
+    }
+    char **piece = dn_alloc_array((size_t)ids.n, sizeof *piece);
+    char *line = NULL;
+    size_t room = 0;
+    for (int32_t id = 0; getline(&line, &room, file) > 0; id++) {
+        line[strcspn(line, "\r\n")] = '\0';
+        for (int32_t i = 0; i < ids.n; i++) {
+            if (ids.id[i] == id) {
+                piece[i] = dn_strdup(line);
+            }
+        }
+    }
+    printf("    %-12s", "pieces");
+    for (int32_t i = 0; i < ids.n; i++) {
+        printf(" %s", piece[i] ? piece[i] : "?");
+        free(piece[i]);
+    }
+    printf("\n");
+    free(piece);
+    free(line);
+    fclose(file);
+}
+
+/* Where a stage has its vocabulary from: its own property, or the model. */
+static const char *vocabulary_of(const dn_pipeline_plan *plan, int stage) {
+    const dn_prop *own = dn_prop_find(plan->stage[stage]->props, "vocabulary");
+    const char *dir =
+        own ? *(char *const *)((const char *)plan->stage_conf[stage] + own->offset) : NULL;
+    const dn_prop *path = plan->scorer ? dn_prop_find(plan->scorer->props, "path") : NULL;
+    return dir && dir[0] ? dir
+           : path        ? *(char *const *)((const char *)plan->scorer_conf + path->offset)
+                         : NULL;
 }
 
 static void print_changes(const dn_chunk *chunk, const snapshot *before) {
@@ -120,6 +166,11 @@ static dn_status run_stage(const dn_pipeline_plan *plan, int i, dn_chunk *chunk)
     DN_TRY(status);
     printf("  %s\n", plan->stage[i]->name);
     print_changes(chunk, &before);
+    int ids = dn_schema_find(chunk->schema, "ids");
+    const char *vocabulary = vocabulary_of(plan, i);
+    if (vocabulary && ids >= 0 && dn_chunk_ids(chunk, ids)[0].id != before.ids[ids].id) {
+        print_pieces(vocabulary, dn_chunk_ids(chunk, ids)[0]);
+    }
     return DN_OK;
 }
 

@@ -53,33 +53,45 @@ static bool named(const char *name, const char *want, size_t want_len) {
     return strlen(name) == want_len && strncmp(name, want, want_len) == 0;
 }
 
-/* The part of a pipeline that a word names: its section or its own name. */
-static bool find_part(const dn_pipeline_plan *plan, const char *word, size_t len, part *out) {
-    if (named("source", word, len) || named(plan->source->name, word, len)) {
-        *out = (part){plan->source->props, plan->source_conf};
-        return true;
+enum { MAX_PARTS = 3 + DN_MAX_STAGES + DN_MAX_SINKS };
+
+static void add_part(part *parts, int *n, bool wanted, const dn_prop *props, void *conf) {
+    if (wanted) {
+        parts[(*n)++] = (part){props, conf};
     }
-    if (plan->scorer && named("model", word, len)) {
-        *out = (part){plan->scorer->props, plan->scorer_conf};
-        return true;
+}
+
+/* The parts of a pipeline that a word names, by their section or their own name: a topic may be
+ * both source and sink. */
+static int find_parts(const dn_pipeline_plan *plan, const char *word, size_t len,
+                      part parts[MAX_PARTS]) {
+    int n = 0;
+    add_part(parts, &n, named("source", word, len) || named(plan->source->name, word, len),
+             plan->source->props, plan->source_conf);
+    if (plan->scorer) {
+        add_part(parts, &n, named("model", word, len), plan->scorer->props, plan->scorer_conf);
     }
-    if (named("dead_letters", word, len)) {
-        *out = (part){plan->letters->props, plan->letters_conf};
-        return true;
-    }
+    add_part(parts, &n, named("dead_letters", word, len), plan->letters->props, plan->letters_conf);
     for (int i = 0; i < plan->n_stages; i++) {
-        if (named(plan->stage[i]->name, word, len)) {
-            *out = (part){plan->stage[i]->props, plan->stage_conf[i]};
-            return true;
-        }
+        add_part(parts, &n, named(plan->stage[i]->name, word, len), plan->stage[i]->props,
+                 plan->stage_conf[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
-        if (named(plan->sink[i]->name, word, len)) {
-            *out = (part){plan->sink[i]->props, plan->sink_conf[i]};
-            return true;
+        add_part(parts, &n, named(plan->sink[i]->name, word, len), plan->sink[i]->props,
+                 plan->sink_conf[i]);
+    }
+    return n;
+}
+
+/* Of several parts of that name, the first that has the property. */
+static dn_status set_in_parts(const part *parts, int n, const char *name, const char *value) {
+    for (int i = 0; i < n; i++) {
+        dn_status status = set_in(parts[i].props, parts[i].conf, name, value);
+        if (status != DN_AGAIN) {
+            return status;
         }
     }
-    return false;
+    return set_property(parts[0].props, parts[0].conf, name, value);
 }
 
 static dn_status set_in_pipeline(dn_job *job, int number, const char *path, const char *value) {
@@ -91,12 +103,11 @@ static dn_status set_in_pipeline(dn_job *job, int number, const char *path, cons
                    : set_property(dn_pipeline_props, dn_job_pipeline_conf(job, number), path,
                                   value);
     }
-    part found;
-    if (!find_part(plan, path, (size_t)(dot - path), &found)) {
-        return DN_FAIL(CONFIG, "pipeline '%s' has no part '%.*s'", plan->name, (int)(dot - path),
+    part parts[MAX_PARTS];
+    int n = find_parts(plan, path, (size_t)(dot - path), parts);
+    return n ? set_in_parts(parts, n, dot + 1, value)
+             : DN_FAIL(CONFIG, "pipeline '%s' has no part '%.*s'", plan->name, (int)(dot - path),
                        path);
-    }
-    return set_property(found.props, found.conf, dot + 1, value);
 }
 
 static dn_status set_in_topics(dn_job *job, const char *path, const char *value) {
@@ -115,8 +126,8 @@ static dn_status set_everywhere(dn_job *job, const char *path, const char *value
     size_t len = dot ? (size_t)(dot - path) : strlen(path);
     bool any = false;
     for (int i = 0; i < job->n_pipelines; i++) {
-        part found;
-        if (find_part(&job->pipeline[i], path, len, &found)) {
+        part parts[MAX_PARTS];
+        if (find_parts(&job->pipeline[i], path, len, parts)) {
             any = true;
             DN_TRY(set_in_pipeline(job, i, path, value));
         }

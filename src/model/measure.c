@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { N_BATCHES = 16, MAX_ROWS = 1024, PEAK_MS = 5, STEP = 5 };
-static const int64_t slice_ns = 300000000;
+static const int64_t slice_ns = 300000000, between_peaks_ns = 15000000;
 
 /** What one thread does in a run, and what it measured. */
 typedef struct lane {
@@ -48,15 +48,20 @@ static dn_status run_batch(lane *l, const dn_batch *batch) {
 
 static void *run_lane(void *arg) {
     lane *l = arg;
-    int n = 0;
+    int n_peaks = 0;
+    int64_t next_peak_ns = 0;
     l->tokens = l->rows = l->flops = l->peak_gflops = 0;
     l->wall_ns = l->cpu_ns = 0;
     pthread_barrier_wait(l->start);
-    for (; l->wall_ns < slice_ns && l->status == DN_OK; n++) {
+    for (int n = 0; l->wall_ns < slice_ns && l->status == DN_OK; n++) {
         l->status = run_batch(l, &l->work->batch[(l->first + n) % l->work->n_batches]);
-        l->peak_gflops += l->kernels->measure_peak(PEAK_MS);
+        if (l->wall_ns >= next_peak_ns) {
+            l->peak_gflops += l->kernels->measure_peak(PEAK_MS);
+            n_peaks++;
+            next_peak_ns = l->wall_ns + between_peaks_ns;
+        }
     }
-    l->peak_gflops /= n;
+    l->peak_gflops /= n_peaks;
     if (l->status != DN_OK) {
         l->failure = *dn_failure_last();
     }

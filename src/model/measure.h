@@ -2,9 +2,10 @@
 #define DN_MODEL_MEASURE_H
 /** How fast a model is on this machine, as tokens/s and as a share of the multiply-add peak.
  *
- * A run is 0.3 s (at least one batch) of micro-batches at the lengths of tweets. Behind every batch
- * the thread measures its peak for 5 ms, because the clock of a shared machine changes within a
- * second and a share must not compare two clocks. Figures are medians over the runs. */
+ * A run is 0.3 s (at least one batch) of micro-batches at the lengths of tweets. Behind a batch, at
+ * most every 15 ms of work, the thread measures its peak for 5 ms, because the clock of a shared
+ * machine changes within a second and a share must not compare two clocks. Figures are medians over
+ * the runs. */
 #include "model/model.h"
 
 typedef struct dn_measurement {

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# dunlin model: a Hugging Face directory of each kind is checked, imported, scored, compared and measured; what does not
+# fit is refused with its exit status and words, and leaves nothing behind.
+. tests/jobs/lib.sh
+
+# directory NAME: a checkpoint with a vocabulary of its size; prints its place
+directory() {
+    mkdir -p "$tmp/$1"
+    cp -r "tests/data/families/$1/." "$tmp/$1"
+    head -n 96 tests/data/tiny/vocab.txt >"$tmp/$1/vocab.txt"
+    cp tests/data/tiny/tokenizer_config.json "$tmp/$1"
+    echo "$tmp/$1"
+}
+
+# refused STATUS WORDS ARGUMENTS...
+refused() {
+    local want=$1 words=$2 status=0
+    shift 2
+    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+    equal "status of model $*" "$status" "$want"
+    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
+}
+
+scores() {
+    printf 'hello you\n\na b c d e f g\n' | "$DUNLIN" model score "$1" --backend ref
+}
+
+printf 'one\n\377\ntwo\n' >"$tmp/texts"
+for name in bert_tokens distilbert_text electra_text bert_sentences distilbert_sentences; do
+    from=$(directory $name)
+    "$DUNLIN" model check "$from" --backend ref | grep -q '^vocabulary  wordpiece, 96 tokens for 96 rows' || fail "check $name"
+    "$DUNLIN" model import "$from" "$tmp/$name.copy" >/dev/null || fail "import $name"
+    equal "scores of the imported $name" "$(scores "$tmp/$name.copy")" "$(scores "$from")"
+    equal "lines of $name" "$(scores "$from" | wc -l)" 3
+    "$DUNLIN" model compare "$from" --backend ref --against ref --texts "$tmp/texts" | grep -qE ' 0 +0\.000 +0 +0$' || fail "compare $name"
+done
+scores "$tmp/bert_tokens" | head -n 1 | grep -q '^{"labels":{},"scores":{},"entities":{"entities":\[{"label":"' || fail "spans"
+scores "$tmp/bert_sentences" | head -n 1 | grep -q '"embeddings":{"embedding":\[' || fail "vector"
+
+"$DUNLIN" model import "$tmp/electra_text" "$tmp/mine" --head mood --normalise tweeteval --max-tokens 12 --type bf16 >/dev/null
+"$DUNLIN" model describe "$tmp/mine" >"$tmp/out"
+grep -q "^head     mood         sigmoid   bad, neutral, good" "$tmp/out" || fail "describe: $(cat "$tmp/out")"
+grep -q "up to 12 tokens" "$tmp/out" || fail "max-tokens"
+grep -q "normalised as 'tweeteval'" "$tmp/out" || fail "normalise"
+[ $(($(wc -c <"$tmp/mine/model.safetensors") * 10)) -lt $(($(wc -c <"$tmp/electra_text/model.safetensors") * 6)) ] || fail "bf16 is no smaller"
+"$DUNLIN" model bench "$tmp/mine" --runs 1 --batch 64 --output json | grep -q '"tokens_per_s":[1-9]' || fail "bench"
+"$DUNLIN" model compare "$tmp/mine" --backend ref --against cpu --texts "$tmp/texts" --output json |
+    grep -q '"texts":2,"not_utf8":1' || fail "compare --texts"
+
+refused 73 "is there already" import "$tmp/electra_text" "$tmp/mine"
+refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/x" --max-tokens 41
+refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/x" --head other
+refused 64 "--type fp8: is neither bf16 nor keep" import "$tmp/electra_text" "$tmp/x" --type fp8
+refused 64 "--against is not an option of model bench" bench "$tmp/mine" --against ref
+refused 64 "compare needs --against" compare "$tmp/mine"
+refused 64 "written as: model import FROM TO" import "$tmp/mine"
+refused 64 "--runs 0: is not a whole number from 1" bench "$tmp/mine" --runs 0
+refused 66 "no-texts" compare "$tmp/mine" --against ref --texts "$tmp/no-texts"
+head -n 90 tests/data/tiny/vocab.txt >"$tmp/electra_text/vocab.txt"
+refused 65 "90 pieces, but the embedding has 96 rows" check "$tmp/electra_text"
+refused 65 "90 pieces, but the embedding has 96 rows" import "$tmp/electra_text" "$tmp/x"
+rm "$tmp/electra_text/vocab.txt"
+refused 66 "$tmp/electra_text" check "$tmp/electra_text"
+equal "what refused imports left behind" "$(find "$tmp" -maxdepth 1 -name 'x*')" ""
+finish

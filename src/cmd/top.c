@@ -82,6 +82,16 @@ static void print_lag(const dn_json_at *lag) {
     }
 }
 
+/* Only topics of a broker have one. */
+static bool knows_lag(const dn_json_at *pipeline) {
+    dn_json_at lags, first;
+    if (!dn_json_find(pipeline, "lags", &lags) || dn_json_count(&lags) == 0) {
+        return false;
+    }
+    first = dn_json_item(&lags, 0);
+    return whole(&first, "lag") >= 0;
+}
+
 static void print_pipeline(const dn_json_at *pipeline) {
     printf("  %s: %lld in, %lld out, %lld dead", word(pipeline, "name"),
            (long long)whole(pipeline, "records_in"), (long long)whole(pipeline, "rows_out"),
@@ -95,9 +105,12 @@ static void print_pipeline(const dn_json_at *pipeline) {
     each(pipeline, "parts", print_part);
     printf("    queues");
     each(pipeline, "queues", print_queue);
-    printf("\n    lag   ");
-    each(pipeline, "lags", print_lag);
     printf("\n");
+    if (knows_lag(pipeline)) {
+        printf("    lag   ");
+        each(pipeline, "lags", print_lag);
+        printf("\n");
+    }
 }
 
 static void print_table(const dn_json_at *root) {

@@ -26,7 +26,8 @@ static void note_source(dn_pipeline *pipeline) {
 
 /* One poll into one free chunk. OK with *end set when the input is over. */
 static dn_status poll_once(dn_pipeline *pipeline, dn_chunk *chunk, bool *end) {
-    int64_t begin = dn_mono_ns();
+    int64_t begin_cpu_ns =
+        dn_thread_cpu_ns(); /* waiting for records, or for their time, is no work */
     dn_poll what = DN_POLL_IDLE;
     dn_chunk_reset(chunk);
     dn_status status = pipeline->plan->source->poll(pipeline->source, POLL_NS, chunk, &what);
@@ -39,7 +40,7 @@ static dn_status poll_once(dn_pipeline *pipeline, dn_chunk *chunk, bool *end) {
     chunk->times.polled_mono_ns = dn_mono_ns();
     chunk->sequence = pipeline->sequence[chunk->partition]++;
     dn_chunk_select(chunk);
-    dn_meter_add(&pipeline->poll_meter, chunk->times.polled_mono_ns - begin, chunk->n_rows);
+    dn_meter_add(&pipeline->poll_meter, dn_thread_cpu_ns() - begin_cpu_ns, chunk->n_rows);
     status = dn_ring_push(pipeline->station[0].in, chunk, -1);
     return status == DN_ABORT ? DN_OK : status;
 }

@@ -57,8 +57,8 @@ CASE(generator_long_reference_corpus) {
 
 CASE(generator_truth_is_what_a_reader_finds) {
     enum { ROWS = 6000 };
-    plan todo = {.ops = &dn_source_generator, .props = {"rows=6000", "seed=3", "bad_share=5%"}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_generator, .props = {"rows=6000", "seed=3", "bad_share=5%"}};
+    outcome run = run_source(&wanted);
     run_sort(&run);
     EXPECT_INT(run.status, DN_OK);
     EXPECT_TEXT(run.topic, "generated");

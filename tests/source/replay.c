@@ -15,8 +15,8 @@ static void path_prop(char out[PATHS], const char *path) {
 static outcome read_bytes(const char *name, const char *bytes, size_t size) {
     char path[PATHS];
     path_prop(path, temp_file(name, bytes, size));
-    plan todo = {.ops = &dn_source_corpus, .props = {path}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {path}};
+    outcome run = run_source(&wanted);
     run_sort(&run);
     return run;
 }
@@ -194,8 +194,8 @@ CASE(replay_keeps_the_id_of_the_corpus_when_asked) {
     for (int i = 0; i < 2; i++) {
         char path[PATHS];
         path_prop(path, temp_file("ids", texts[i], strlen(texts[i])));
-        plan todo = {.ops = &dn_source_corpus, .props = {path, "fields.id=tweet_id", "name=shown"}};
-        outcome run = run_source(&todo);
+        plan wanted = {.ops = &dn_source_corpus, .props = {path, "fields.id=tweet_id", "name=shown"}};
+        outcome run = run_source(&wanted);
         EXPECT_INT(run.status, DN_OK);
         REQUIRE(run.n == 1);
         EXPECT_TEXT(run.rows[0].source_id, ids[i]);
@@ -283,31 +283,31 @@ CASE(replay_reads_several_members) {
 CASE(replay_names_what_is_wrong_in_the_setting) {
     char path[PATHS];
     path_prop(path, temp_file("a.csv", "usr,txt,lang\na,b,c\n", 19));
-    plan todo = {.ops = &dn_source_corpus, .props = {path}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {path}};
+    outcome run = run_source(&wanted);
     EXPECT_INT(run.failure.error, DN_E_CONFIG);
     EXPECT(strstr(run.failure.text, "did you mean 'txt'?") &&
            strstr(run.failure.text, "usr, txt, lang"));
-    todo.props[1] = "fields.text=txt";
-    todo.props[2] = "fields.user=nobody";
-    run = run_source(&todo);
+    wanted.props[1] = "fields.text=txt";
+    wanted.props[2] = "fields.user=nobody";
+    run = run_source(&wanted);
     EXPECT_INT(run.failure.error, DN_E_CONFIG);
     EXPECT(strstr(run.failure.text, "no column 'nobody' for the field user"));
-    todo.props[2] = "fields.when=usr";
-    run = run_source(&todo);
+    wanted.props[2] = "fields.when=usr";
+    run = run_source(&wanted);
     EXPECT_INT(run.failure.error, DN_E_CONFIG);
-    todo.props[2] = "fields.user=usr";
-    run = run_source(&todo);
+    wanted.props[2] = "fields.user=usr";
+    run = run_source(&wanted);
     EXPECT_INT(run.status, DN_OK);
     EXPECT(run.n == 1 && !strcmp(run.rows[0].text, "b"));
     run_free(&run);
-    todo.props[3] = "pace=fast";
-    run = run_source(&todo);
+    wanted.props[3] = "pace=fast";
+    run = run_source(&wanted);
     EXPECT_INT(run.failure.error, DN_E_CONFIG);
     path_prop(path, temp_path("nothing.csv"));
-    run = run_source(&todo);
-    todo.props[3] = NULL;
-    run = run_source(&todo);
+    run = run_source(&wanted);
+    wanted.props[3] = NULL;
+    run = run_source(&wanted);
     EXPECT_INT(run.failure.error, DN_E_NO_INPUT);
     EXPECT_INT(dn_error_get(run.failure.error)->exit_status, 66);
 }
@@ -352,8 +352,8 @@ static void expect_ranks_share(const char *corpus, const outcome *all) {
     for (int size = 2; size <= 5; size += 3) {
         outcome joined = {0};
         for (int rank = 0; rank < size; rank++) {
-            plan todo = {.ops = &dn_source_corpus, .props = {path}, .rank = rank, .size = size};
-            outcome one = run_source(&todo);
+            plan wanted = {.ops = &dn_source_corpus, .props = {path}, .rank = rank, .size = size};
+            outcome one = run_source(&wanted);
             EXPECT_INT(one.status, DN_OK);
             for (size_t i = 0; i < one.n; i++) {
                 EXPECT_INT(one.rows[i].partition % size, rank);
@@ -371,8 +371,8 @@ static void expect_restart(const char *corpus, const outcome *all) {
     char path[PATHS];
     int64_t start[12];
     path_prop(path, corpus);
-    plan todo = {.ops = &dn_source_corpus, .props = {path}, .stop_after = (int64_t)all->n / 2};
-    outcome first = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {path}, .stop_after = (int64_t)all->n / 2};
+    outcome first = run_source(&wanted);
     EXPECT(first.n >= all->n / 2 && first.n < all->n);
     for (int p = 0; p < 12; p++) {
         start[p] = -1;
@@ -382,9 +382,9 @@ static void expect_restart(const char *corpus, const outcome *all) {
         start[g->partition] =
             g->offset >= start[g->partition] ? g->offset + 1 : start[g->partition];
     }
-    todo.stop_after = 0;
-    todo.start = start;
-    outcome rest = run_source(&todo);
+    wanted.stop_after = 0;
+    wanted.start = start;
+    outcome rest = run_source(&wanted);
     EXPECT_INT(rest.n, all->n - first.n);
     run_add(&first, &rest);
     run_sort(&first);
@@ -400,8 +400,8 @@ CASE(replay_ranks_and_restarts_lose_and_repeat_nothing) {
         char path[PATHS];
         REQUIRE(corpus);
         path_prop(path, corpus);
-        plan todo = {.ops = &dn_source_corpus, .props = {path}};
-        runs[packed] = run_source(&todo);
+        plan wanted = {.ops = &dn_source_corpus, .props = {path}};
+        runs[packed] = run_source(&wanted);
         EXPECT_INT(runs[packed].status, DN_OK);
         EXPECT_INT(runs[packed].n, ROWS);
         EXPECT_INT(runs[packed].stats.total_records, ROWS);
@@ -490,8 +490,8 @@ CASE(replay_of_the_samples) {
                                           "NUL",
                                           NULL};
     enum { N_BAD = sizeof reasons / sizeof *reasons };
-    plan todo = {.ops = &dn_source_corpus, .props = {"path=datasets/samples/bad.jsonl"}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {"path=datasets/samples/bad.jsonl"}};
+    outcome run = run_source(&wanted);
     run_sort(&run);
     EXPECT_INT(run.status, DN_OK);
     REQUIRE(run.n == N_BAD);
@@ -502,8 +502,8 @@ CASE(replay_of_the_samples) {
         }
     }
     run_free(&run);
-    todo.props[0] = "path=datasets/samples/tweets.jsonl";
-    run = run_source(&todo);
+    wanted.props[0] = "path=datasets/samples/tweets.jsonl";
+    run = run_source(&wanted);
     EXPECT_INT(run.n, 200);
     for (size_t i = 0; i < run.n; i++) {
         EXPECT(run.rows[i].text && run.rows[i].language && run.rows[i].event_ms > 0);
@@ -519,8 +519,8 @@ CASE(replay_keeps_the_recorded_pace) {
     }
     char path[PATHS];
     path_prop(path, temp_file("paced.jsonl", text, strlen(text)));
-    plan todo = {.ops = &dn_source_corpus, .props = {path, "pace=50x"}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {path, "pace=50x"}};
+    outcome run = run_source(&wanted);
     run_sort(&run);
     EXPECT_INT(run.status, DN_OK);
     REQUIRE(run.n == N);
@@ -530,8 +530,8 @@ CASE(replay_keeps_the_recorded_pace) {
     EXPECT(run.stats.lag >= 0);
     EXPECT(run.n_chunks > 1);
     run_free(&run);
-    todo.props[1] = "limit=7";
-    run = run_source(&todo);
+    wanted.props[1] = "limit=7";
+    run = run_source(&wanted);
     EXPECT_INT(run.n, 7);
     EXPECT_INT(run.stats.lag, -1);
     run_free(&run);
@@ -547,8 +547,8 @@ CASE(replay_of_the_real_corpus) {
         SKIP("the corpus is not in $DUNLIN_DATA");
     }
     fclose(file);
-    plan todo = {.ops = &dn_source_corpus, .props = {path}};
-    outcome run = run_source(&todo);
+    plan wanted = {.ops = &dn_source_corpus, .props = {path}};
+    outcome run = run_source(&wanted);
     run_sort(&run);
     EXPECT_INT(run.status, DN_OK);
     EXPECT_INT(run.n, 40937);

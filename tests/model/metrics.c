@@ -1,0 +1,203 @@
+/* Metrics against scikit-learn's figures, intervals and errors against what is known of the cases,
+ * temperatures against logits whose temperature was chosen. */
+#include "model/metrics.h"
+#include "model/temperature.h"
+#include "test.h"
+
+enum { LABELS = 3, MOST = 10, DRAWS = 2000, MANY = 4000 };
+
+static const int right_of[MOST] = {0, 0, 1, 2, 2, 2, 1, 0, 2, 1};
+static const int decided_of[MOST] = {0, 1, 1, 2, 0, 2, 1, 0, 1, 1};
+
+static dn_outcomes *singles(const int *right, const int *decided, int n) {
+    dn_outcomes *o = dn_outcomes_new(LABELS);
+    for (int i = 0; i < n; i++) {
+        bool r[LABELS] = {0}, d[LABELS] = {0};
+        r[right[i]] = d[decided[i]] = true;
+        dn_outcomes_add(o, r, d);
+    }
+    return o;
+}
+
+static double random_unit(void) {
+    return (double)(dn_random() >> 11) * 0x1p-53;
+}
+
+static bool near(double a, double b) {
+    return fabs(a - b) < 1e-9;
+}
+
+static double measure(const dn_outcomes *o, dn_metric_kind kind, const bool *of) {
+    return dn_outcomes_measure(o, (dn_metric){kind, of}, (dn_rows){NULL, dn_outcomes_count(o)});
+}
+
+CASE(one_label_a_text_as_scikit_learn) {
+    dn_outcomes *o = singles(right_of, decided_of, MOST);
+    const bool second[LABELS] = {false, true, false}, last_two[LABELS] = {false, true, true};
+    EXPECT(near(measure(o, DN_METRIC_F1, NULL), 0.6944444444444443));
+    EXPECT(near(measure(o, DN_METRIC_F1, second), 0.75));
+    EXPECT(near(measure(o, DN_METRIC_F1, last_two), 0.7083333333333333));
+    EXPECT(near(measure(o, DN_METRIC_RECALL, NULL), 0.7222222222222222));
+    EXPECT(near(measure(o, DN_METRIC_ACCURACY, NULL), 0.7));
+    dn_outcomes_free(o);
+}
+
+CASE(several_labels_a_text_as_scikit_learn) {
+    static const bool right[][LABELS] = {{1, 0, 0}, {0, 1, 1}, {1, 1, 0}, {0, 0, 0}};
+    static const bool decided[][LABELS] = {{1, 0, 0}, {0, 1, 0}, {1, 0, 1}, {0, 0, 0}};
+    dn_outcomes *o = dn_outcomes_new(LABELS);
+    for (int i = 0; i < 4; i++) {
+        dn_outcomes_add(o, right[i], decided[i]);
+    }
+    EXPECT(near(measure(o, DN_METRIC_F1, NULL), 0.5555555555555555));
+    EXPECT(near(measure(o, DN_METRIC_RECALL, NULL), 0.5));
+    EXPECT(near(measure(o, DN_METRIC_ACCURACY, NULL), 0.5));
+    EXPECT(dn_outcomes_right(o, 0) && !dn_outcomes_right(o, 1) && dn_outcomes_right(o, 3));
+    dn_outcomes_free(o);
+}
+
+CASE(labels_that_are_not_there_have_no_rate) {
+    dn_outcomes *o = singles(right_of, decided_of, MOST);
+    const int32_t row[] = {0, 7, 0}; /* all hits of label 0 */
+    const bool last[LABELS] = {false, false, true};
+    dn_rows rows = {row, 3};
+    EXPECT(near(dn_outcomes_measure(o, (dn_metric){DN_METRIC_F1, NULL}, rows), 1));
+    EXPECT(isnan(dn_outcomes_measure(o, (dn_metric){DN_METRIC_F1, last}, rows)));
+    EXPECT(isnan(dn_outcomes_measure(o, (dn_metric){DN_METRIC_ACCURACY, NULL}, (dn_rows){row, 0})));
+    dn_outcomes_free(o);
+}
+
+/** n texts, of which the share `good` is right. */
+static dn_outcomes *random_outcomes(int n, double good) {
+    static int right[MANY], decided[MANY];
+    for (int i = 0; i < n; i++) {
+        right[i] = i % LABELS;
+        decided[i] = random_unit() < good ? right[i] : (right[i] + 1) % LABELS;
+    }
+    return singles(right, decided, n);
+}
+
+CASE(interval_is_that_of_the_binomial) {
+    static double value[DRAWS], again[DRAWS];
+    dn_outcomes *o = random_outcomes(MANY, 0.7);
+    dn_metric metric = {DN_METRIC_ACCURACY, NULL};
+    dn_rows all = {NULL, MANY};
+    double share = dn_outcomes_measure(o, metric, all);
+    double half = 1.96 * sqrt(share * (1 - share) / MANY);
+    dn_outcomes_bootstrap(o, metric, all, DRAWS, 7, value);
+    dn_outcomes_bootstrap(o, metric, all, DRAWS, 7, again);
+    EXPECT(memcmp(value, again, sizeof value) == 0);
+    dn_interval in = dn_interval_of(value, DRAWS);
+    EXPECT(fabs(share - in.low - half) < 0.2 * half);
+    EXPECT(fabs(in.high - share - half) < 0.2 * half);
+    dn_outcomes_bootstrap(o, metric, all, DRAWS, 8, again);
+    EXPECT(memcmp(value, again, sizeof value) != 0);
+    dn_outcomes_free(o);
+}
+
+CASE(pairs_see_what_two_intervals_hide) {
+    static int right[MANY], a[MANY], b[MANY];
+    static double value[DRAWS];
+    for (int i = 0; i < MANY; i++) { /* b is a with one wrong text in a hundred put right */
+        right[i] = i % LABELS;
+        a[i] = i % 4 ? right[i] : (right[i] + 1) % LABELS;
+        b[i] = i % 100 ? a[i] : right[i];
+    }
+    dn_outcomes *first = singles(right, a, MANY), *second = singles(right, b, MANY);
+    dn_metric metric = {DN_METRIC_ACCURACY, NULL};
+    dn_outcomes_bootstrap_pair(first, second, metric, (dn_rows){NULL, MANY}, DRAWS, 3, value);
+    dn_interval in = dn_interval_of(value, DRAWS);
+    EXPECT(in.low > 0.005 && in.low < 0.01 && in.high > 0.01 && in.high < 0.015);
+    dn_pairs pairs = dn_outcomes_pairs(first, second, (dn_rows){NULL, MANY});
+    EXPECT_INT(pairs.first_only, 0);
+    EXPECT_INT(pairs.second_only, 40);
+    EXPECT(near(pairs.p, ldexp(1, -39)));
+    dn_outcomes_free(first);
+    dn_outcomes_free(second);
+}
+
+/** The test of n texts of which `a` are right in the first alone, and the rest in the second. */
+static double p_of(int a, int n) {
+    static int right[MOST * 2], x[MOST * 2], y[MOST * 2];
+    for (int i = 0; i < n; i++) {
+        x[i] = i >= a;
+        y[i] = i < a;
+    }
+    dn_outcomes *first = singles(right, x, n), *second = singles(right, y, n);
+    dn_pairs pairs = dn_outcomes_pairs(first, second, (dn_rows){NULL, n});
+    dn_outcomes_free(first);
+    dn_outcomes_free(second);
+    return pairs.p;
+}
+
+CASE(p_is_exact) {
+    EXPECT(near(p_of(3, 13), 0.09228515625));
+    EXPECT(near(p_of(0, 0), 1));
+    EXPECT(near(p_of(7, 14), 1));
+    EXPECT(near(p_of(0, 5), 0.0625));
+}
+
+CASE(calibration_error_of_known_bins) {
+    const float confidence[] = {0.95f, 0.95f, 0.95f, 0.95f, 0.55f, 0.55f, 1.0f, 0.0f};
+    const bool right[] = {true, true, true, false, false, false, true, false};
+    /* [0.9, 1]: 4.8 against 4; [0.5, 0.6): 1.1 against 0; [0, 0.1): 0 against 0 */
+    EXPECT(fabs(dn_calibration_error(confidence, right, 8) - (0.8 + 1.1) / 8) < 1e-6);
+    EXPECT(dn_calibration_error(confidence, right, 0) == 0);
+}
+
+CASE(noise_is_the_error_of_the_calibrated) {
+    static float confidence[MANY];
+    static bool right[MANY];
+    for (int i = 0; i < MANY; i++) {
+        confidence[i] = 0.5f + 0.5f * (float)random_unit();
+        right[i] = random_unit() < (double)confidence[i];
+    }
+    double noise = dn_calibration_noise(confidence, MANY, 200, 1);
+    double fewer = dn_calibration_noise(confidence, MANY / 16, 200, 1);
+    EXPECT(noise > 0.005 && noise < 0.03);
+    EXPECT(fabs(fewer / noise - 4) < 0.6); /* as 1 / sqrt(n) */
+    EXPECT(dn_calibration_error(confidence, right, MANY) < 3 * noise);
+    for (int i = 0; i < MANY; i++) {
+        right[i] = right[i] && i % 2;
+    }
+    EXPECT(dn_calibration_error(confidence, right, MANY) > 10 * noise);
+}
+
+/** Labels drawn by the probabilities of logits / chosen. */
+static void draw_logits(dn_head_kind kind, double chosen, float *logit, bool *right) {
+    for (int row = 0; row < MANY; row++) {
+        double weight[LABELS], sum = 0, at = random_unit();
+        for (int i = 0; i < LABELS; i++) {
+            float z = (float)(6 * random_unit() - 3);
+            logit[row * LABELS + i] = z;
+            weight[i] = exp((double)z / chosen);
+            sum += weight[i];
+            right[row * LABELS + i] = random_unit() < weight[i] / (1 + weight[i]);
+        }
+        for (int i = 0; kind == DN_HEAD_SOFTMAX && i < LABELS; i++) {
+            double share = weight[i] / sum;
+            right[row * LABELS + i] = at >= 0 && at < share;
+            at -= share;
+        }
+    }
+}
+
+CASE(temperature_is_found_again) {
+    static float logit[MANY * LABELS];
+    static bool right[MANY * LABELS];
+    for (int kind = DN_HEAD_SOFTMAX; kind <= DN_HEAD_SIGMOID; kind++) {
+        for (double chosen = 0.5; chosen < 3; chosen *= 2) {
+            draw_logits(kind, chosen, logit, right);
+            dn_logits l = {kind, LABELS, MANY, logit, right};
+            double found = dn_temperature_fit(&l);
+            EXPECT(fabs(log(found / chosen)) < 0.15);
+            EXPECT(dn_temperature_loss(&l, found) <= dn_temperature_loss(&l, found * 1.01));
+            EXPECT(dn_temperature_loss(&l, found) <= dn_temperature_loss(&l, found * 0.99));
+        }
+    }
+    EXPECT(dn_temperature_fit(&(dn_logits){DN_HEAD_SOFTMAX, LABELS, 0, logit, right}) == 1);
+}
+
+int main(int argc, char **argv) {
+    return dn_test_main(argc, argv);
+}

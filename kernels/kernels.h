@@ -30,12 +30,15 @@ typedef struct dn_weight {
 typedef enum dn_activation { DN_ACT_NONE, DN_ACT_GELU, DN_ACT_TANH, DN_ACT_RELU } dn_activation;
 
 /** y[t] = layer_norm(word[token[t]] + position[t - row start] + type[0]); GELU is the exact erf
- * form everywhere. */
+ * form everywhere. Of a vocabulary that is split over ranks `word` holds the rows of n_words tokens
+ * from first_word on; the other tokens give zeros, and without gamma the sum stays as it is: added
+ * over the ranks it is to the bit what stands before LayerNorm where one rank holds them all. */
 typedef struct dn_embed_args {
     int n_tokens, n_rows, hidden;
     const int32_t *token, *row_start;
+    int32_t first_word, n_words;         /**< 0, 0: all of them */
     const float *word, *position, *type; /**< [V][H], [P][H], [H] (one row of the type table) */
-    const float *gamma, *beta;           /**< [H] */
+    const float *gamma, *beta;           /**< [H]; NULL: no LayerNorm */
     float epsilon;
     float *out; /**< [T][H] */
 } dn_embed_args;
@@ -53,6 +56,18 @@ typedef struct dn_linear_args {
     float epsilon;
     float *out;
 } dn_linear_args;
+
+/** out[t] = layer_norm(x[t] + bias + residual[t]): what follows a linear() whose inputs are split
+ * over ranks, once their results are added up. */
+typedef struct dn_add_norm_args {
+    int n_tokens, hidden;
+    const float *x;        /**< [T][H] */
+    const float *bias;     /**< [H] or NULL */
+    const float *residual; /**< [T][H] or NULL */
+    const float *gamma, *beta;
+    float epsilon;
+    float *out; /**< [T][H]; may be x or residual */
+} dn_add_norm_args;
 
 /** Scaled dot-product attention within each row: out[t][a*D..] = softmax(q k^T / sqrt(D)) v.
  * qkv[T][3H] = q | k | v. */
@@ -93,6 +108,7 @@ typedef struct dn_kernels {
     size_t (*attention_scratch)(int max_row_tokens, int hidden, int heads); /**< floats */
     void (*embed)(const dn_embed_args *);
     void (*linear)(const dn_linear_args *);
+    void (*add_norm)(const dn_add_norm_args *);
     void (*attention)(const dn_attention_args *);
     void (*pool)(const dn_pool_args *);
     void (*softmax)(const dn_softmax_args *);

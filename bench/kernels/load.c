@@ -143,6 +143,19 @@ static void linear_norm(const load *l, const dn_weight *weight, const float *x,
                                          .out = out});
 }
 
+/** What a rank of a sharded model does behind the all-reduce. */
+static void add_norm(const load *l) {
+    l->kernels->add_norm(&(dn_add_norm_args){.n_tokens = l->n_tokens,
+                                             .hidden = HIDDEN,
+                                             .x = l->wide,
+                                             .bias = l->vector,
+                                             .residual = l->x,
+                                             .gamma = l->vector,
+                                             .beta = l->vector,
+                                             .epsilon = 1e-12f,
+                                             .out = l->hidden});
+}
+
 static void attention_into(const load *l, float *out) {
     l->kernels->attention(&(dn_attention_args){.n_tokens = l->n_tokens,
                                                .n_rows = l->n_rows,
@@ -213,6 +226,7 @@ DN_COST(out, linear_norm, HIDDEN, HIDDEN)
 DN_COST(up, linear, HIDDEN, INNER)
 DN_COST(down, linear_norm, INNER, HIDDEN)
 DN_COST(attention, attention, 0, 0)
+DN_COST(add_norm, add_norm, 0, 0)
 DN_COST(pool, pool, 0, 0)
 DN_COST(softmax, softmax, 0, 0)
 
@@ -245,6 +259,7 @@ const bench_case bench_cases[] = {
     {"linear_norm 384>384", DN_OP_linear_norm, 1, out, out_flops, out_bytes, hidden_of},
     {"linear 384>1536 gelu", DN_OP_linear, 1, up, up_flops, up_bytes, inner_of},
     {"linear_norm 1536>384", DN_OP_linear_norm, 1, down, down_flops, down_bytes, hidden_of},
+    {"add_norm", DN_OP_add_norm, 1, add_norm, add_norm_flops, add_norm_bytes, hidden_of},
     {"pool", DN_OP_pool, 1, pool, pool_flops, pool_bytes, pooled_of},
     {"softmax", DN_OP_softmax, 1, softmax, softmax_flops, softmax_bytes, score_of},
     {"encoder, 6 layers", DN_OP_linear_norm, 5000, encoder, encoder_flops, encoder_bytes,

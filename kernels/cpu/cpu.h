@@ -21,8 +21,8 @@
     {                                                                                              \
         .name = "cpu", .isa = isa_name, .precision = precision_name, .pack = pack_,                \
         .attention_scratch = attention_scratch, .embed = embed, .linear = linear_,                 \
-        .attention = attention, .pool = pool, .softmax = softmax, .measure_peak = measure_peak_,   \
-        .oracle = &(oracle_)                                                                       \
+        .add_norm = add_norm, .attention = attention, .pool = pool, .softmax = softmax,            \
+        .measure_peak = measure_peak_, .oracle = &(oracle_)                                        \
     }
 
 /* For fp32 and, after narrow_linear.h, for the narrow precisions. */

@@ -6,6 +6,7 @@
 #include "kernels/kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 /** out = layer_norm(x + bias): biased variance about the mean (two passes), epsilon inside the
  * root; bias may be NULL. */
@@ -60,15 +61,22 @@ static void softmax(const dn_softmax_args *a) {
 
 static void embed_token(const dn_embed_args *a, int t, int place) {
     size_t width = (size_t)a->hidden;
-    const float *word = a->word + (size_t)a->token[t] * width;
-    const float *position = a->position + (size_t)place * width;
+    int32_t row = a->token[t] - a->first_word;
     float *out = a->out + (size_t)t * width;
+    if (a->n_words && (row < 0 || row >= a->n_words)) {
+        memset(out, 0, width * sizeof *out);
+        return;
+    }
+    const float *word = a->word + (size_t)row * width;
+    const float *position = a->position + (size_t)place * width;
     for (int j = 0; j < a->hidden; j += VW) {
         int left = a->hidden - j;
         vec y = v_add(load_row(word + j, left), load_row(position + j, left));
         store_row(out + j, left, v_add(y, load_row(a->type + j, left)));
     }
-    normalise_row(out, a->hidden, NULL, a->gamma, a->beta, a->epsilon);
+    if (a->gamma) {
+        normalise_row(out, a->hidden, NULL, a->gamma, a->beta, a->epsilon);
+    }
 }
 
 static void embed(const dn_embed_args *a) {
@@ -76,6 +84,22 @@ static void embed(const dn_embed_args *a) {
         for (int t = a->row_start[r]; t < a->row_start[r + 1]; t++) {
             embed_token(a, t, t - a->row_start[r]);
         }
+    }
+}
+
+static void add_norm(const dn_add_norm_args *a) {
+    size_t width = (size_t)a->hidden;
+    for (size_t t = 0; t < (size_t)a->n_tokens; t++) {
+        const float *x = a->x + t * width;
+        const float *residual = a->residual ? a->residual + t * width : NULL;
+        float *out = a->out + t * width;
+        for (int j = 0; j < a->hidden; j += VW) {
+            int left = a->hidden - j;
+            vec y = load_row(x + j, left);
+            y = a->bias ? v_add(y, load_row(a->bias + j, left)) : y;
+            store_row(out + j, left, residual ? v_add(y, load_row(residual + j, left)) : y);
+        }
+        normalise_row(out, a->hidden, NULL, a->gamma, a->beta, a->epsilon);
     }
 }
 

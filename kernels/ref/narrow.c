@@ -87,6 +87,7 @@ static void linear(const dn_linear_args *a, round_row *round) {
         .attention_scratch = dn_ref_attention_scratch,                                             \
         .embed = dn_ref_embed,                                                                     \
         .linear = linear_##name_,                                                                  \
+        .add_norm = dn_ref_add_norm,                                                               \
         .attention = dn_ref_attention,                                                             \
         .pool = dn_ref_pool,                                                                       \
         .softmax = dn_ref_softmax,                                                                 \

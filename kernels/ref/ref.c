@@ -33,18 +33,39 @@ static void normalise_row(float *x, int n, const float *gamma, const float *beta
     }
 }
 
-void dn_ref_embed(const dn_embed_args *a) {
+static void embed_token(const dn_embed_args *a, int t, int place) {
     size_t width = (size_t)a->hidden;
+    int32_t row = a->token[t] - a->first_word;
+    bool is_here = a->n_words == 0 || (row >= 0 && row < a->n_words);
+    const float *word = a->word + (is_here ? (size_t)row * width : 0);
+    const float *position = a->position + (size_t)place * width;
+    float *out = a->out + (size_t)t * width;
+    for (size_t j = 0; j < width; j++) {
+        out[j] = is_here ? word[j] + position[j] + a->type[j] : 0;
+    }
+    if (a->gamma) {
+        normalise_row(out, a->hidden, a->gamma, a->beta, a->epsilon);
+    }
+}
+
+void dn_ref_embed(const dn_embed_args *a) {
     for (int r = 0; r < a->n_rows; r++) {
         for (int t = a->row_start[r]; t < a->row_start[r + 1]; t++) {
-            const float *word = a->word + (size_t)a->token[t] * width;
-            const float *position = a->position + (size_t)(t - a->row_start[r]) * width;
-            float *out = a->out + (size_t)t * width;
-            for (size_t j = 0; j < width; j++) {
-                out[j] = word[j] + position[j] + a->type[j];
-            }
-            normalise_row(out, a->hidden, a->gamma, a->beta, a->epsilon);
+            embed_token(a, t, t - a->row_start[r]);
         }
+    }
+}
+
+void dn_ref_add_norm(const dn_add_norm_args *a) {
+    size_t width = (size_t)a->hidden;
+    for (size_t t = 0; t < (size_t)a->n_tokens; t++) {
+        const float *x = a->x + t * width;
+        float *out = a->out + t * width;
+        for (size_t j = 0; j < width; j++) {
+            double y = (double)x[j] + (a->bias ? (double)a->bias[j] : 0);
+            out[j] = (float)(y + (a->residual ? (double)a->residual[t * width + j] : 0));
+        }
+        normalise_row(out, a->hidden, a->gamma, a->beta, a->epsilon);
     }
 }
 
@@ -206,6 +227,7 @@ const dn_kernels dn_kernels_ref = {
     .attention_scratch = dn_ref_attention_scratch,
     .embed = dn_ref_embed,
     .linear = linear,
+    .add_norm = dn_ref_add_norm,
     .attention = dn_ref_attention,
     .pool = dn_ref_pool,
     .softmax = dn_ref_softmax,

@@ -10,6 +10,7 @@ void dn_ref_linear_row(const dn_linear_args *a, int t, const float *x, const flo
 
 size_t dn_ref_attention_scratch(int max_row_tokens, int hidden, int heads);
 void dn_ref_embed(const dn_embed_args *);
+void dn_ref_add_norm(const dn_add_norm_args *);
 void dn_ref_attention(const dn_attention_args *);
 void dn_ref_pool(const dn_pool_args *);
 void dn_ref_softmax(const dn_softmax_args *);

@@ -88,6 +88,67 @@ static void check_linear_norm(const dn_kernels *kernels, const char *name) {
 static const int row_lengths[] = {1, 2, 511, 1, 30, 14, 15, 33, 64, 7};
 enum { N_ROWS = sizeof row_lengths / sizeof *row_lengths };
 
+/** What add_norm makes where out is x, the residual, or neither. */
+static void compare_add_norm(const dn_kernels *kernels, const char *name, int tokens, int width,
+                             int form) {
+    size_t n = (size_t)tokens * (size_t)width;
+    float *x = random_floats(n, 2), *residual = random_floats(n, 2);
+    float *bias = random_floats((size_t)width, 1), *gamma = random_floats((size_t)width, 1),
+          *beta = random_floats((size_t)width, 1);
+    output got = output_new(n), want = output_new(n);
+    memcpy(got.at, form == 1 ? residual : x, form ? n * sizeof *x : 0);
+    dn_add_norm_args args = {.n_tokens = tokens,
+                             .hidden = width,
+                             .x = form == 2 ? got.at : x,
+                             .bias = form == 3 ? NULL : bias,
+                             .residual = form == 1 ? got.at : residual,
+                             .gamma = gamma,
+                             .beta = beta,
+                             .epsilon = 1e-5f,
+                             .out = got.at};
+    args.residual = form == 4 ? NULL : args.residual;
+    kernels->add_norm(&args);
+    args.x = x, args.residual = form == 4 ? NULL : residual, args.out = want.at;
+    ref()->add_norm(&args);
+    char shape[64];
+    snprintf(shape, sizeof shape, "T=%d H=%d form %d", tokens, width, form);
+    expect_close(DN_OP_add_norm, name, shape, &got, &want);
+    output_free(&got), output_free(&want);
+    free(x), free(residual), free(bias), free(gamma), free(beta);
+}
+
+static void check_add_norm(const dn_kernels *kernels, const char *name) {
+    static const int widths[] = {4, 15, 16, 33, 48, 384, 390, 1024};
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        for (int form = 0; form < 5; form++) {
+            compare_add_norm(kernels, name, 1 + random_below(40), widths[i], form);
+        }
+    }
+}
+
+/** A vocabulary split in three: the parts add up to the bit to the whole, before LayerNorm. */
+static void expect_parts_add_up(const dn_kernels *kernels, dn_embed_args args, int words) {
+    static const int edge[] = {0, 1, 40, 0};
+    size_t n = (size_t)args.n_tokens * (size_t)args.hidden;
+    output whole = output_new(n), sum = output_new(n), part = output_new(n);
+    const float *word = args.word;
+    args.gamma = args.beta = NULL, args.out = whole.at;
+    kernels->embed(&args);
+    memset(sum.at, 0, n * sizeof *sum.at);
+    for (int i = 0; i < 3; i++) {
+        args.first_word = edge[i];
+        args.n_words = i == 2 ? words - edge[i] : edge[i + 1] - edge[i];
+        args.word = word + edge[i] * args.hidden;
+        args.out = part.at;
+        kernels->embed(&args);
+        for (size_t j = 0; j < n; j++) {
+            sum.at[j] += part.at[j];
+        }
+    }
+    EXPECT(output_is_whole(&part) && memcmp(sum.at, whole.at, n * sizeof *sum.at) == 0);
+    output_free(&whole), output_free(&sum), output_free(&part);
+}
+
 static void check_embed(const dn_kernels *kernels, const char *name) {
     static const int widths[] = {4, 15, 16, 33, 48, 384, 390};
     enum { WORDS = 97, PLACES = 511 };
@@ -120,6 +181,7 @@ static void check_embed(const dn_kernels *kernels, const char *name) {
         args.out = want.at;
         ref()->embed(&args);
         expect_close(DN_OP_embed, name, "all rows", &got, &want);
+        expect_parts_add_up(kernels, args, WORDS);
         output_free(&got), output_free(&want);
         free(word), free(position), free(type), free(gamma), free(beta);
     }

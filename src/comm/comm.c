@@ -32,6 +32,22 @@ dn_status dn_comm_reduce(dn_comm *comm, dn_number type, dn_fold fold, void *valu
     return comm->ops->reduce(comm, type, fold, values, count);
 }
 
+dn_status dn_comm_split(dn_comm *comm, int colour, dn_comm **group) {
+    return comm->ops->split(comm, colour, group);
+}
+
+dn_status dn_comm_reserve(dn_comm *comm, size_t count) {
+    return comm->ops->reserve(comm, count);
+}
+
+dn_status dn_comm_sum(dn_comm *comm, float *values, size_t count) {
+    return comm->ops->sum(comm, values, count);
+}
+
+void dn_comm_cancel(dn_comm *comm) {
+    atomic_store(&comm->cancelled, true);
+}
+
 dn_status dn_comm_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *parts) {
     *parts = (dn_parts){0};
     return comm->ops->gather(comm, root, bytes, parts);

@@ -1,7 +1,7 @@
 #ifndef DN_COMM_COMM_H
 #define DN_COMM_COMM_H
-/** What ranks tell each other: start-up agreement and the final merge. Nothing here is on the data
- * path.
+/** What ranks tell each other: start-up agreement, the final merge, and, where a model is split over
+ * the ranks of a group, the batches and partial sums of its forward pass.
  *
  *   dn_comm *world;
  *   DN_TRY(dn_comm_open(&world));              self without a launcher, MPI under one
@@ -11,6 +11,13 @@
  *   dn_comm_close(mine);
  *   dn_comm_close(world);                      ends MPI
  *
+ * A group of a sharded model (ranks 2 and 3 of four, say):
+ *
+ *   DN_TRY(dn_comm_split(world, world->rank / 2, &group));
+ *   DN_TRY(dn_comm_reserve(group, n_tokens * hidden));
+ *   DN_TRY(dn_comm_broadcast(group, 0, batch, size));     the leader's next batch
+ *   DN_TRY(dn_comm_sum(group, partial, n));               twice a layer
+ *
  * Every function below except abort is collective: all ranks of the communicator call it, in the
  * same order, with the same arguments where a rank, a count or a type is named. A communicator
  * belongs to one thread at a time; two threads take two duplicates. A waiting rank sleeps between
@@ -18,6 +25,8 @@
 #include "base/span.h"
 #include "base/status.h"
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef enum dn_number { DN_N_I64, DN_N_F64, DN_N_F32 } dn_number;
@@ -34,13 +43,18 @@ typedef struct dn_parts {
     size_t *offset; /**< n + 1 */
 } dn_parts;
 
-/** One way to connect ranks: self, mpi. Callers use the functions below. */
+/** One way to connect ranks: self, mpi. `sum` works where the activations live: in host memory for
+ * those two; a backend of a device (NCCL) takes device memory there and enqueues on its stream,
+ * while its start-up calls go the way of the communicator that it was split from. Callers use the functions below. */
 typedef struct dn_comm_ops {
     const char *name;
     dn_status (*barrier)(dn_comm *comm);
     dn_status (*broadcast)(dn_comm *comm, int root, void *bytes, size_t size);
     dn_status (*reduce)(dn_comm *comm, dn_number type, dn_fold fold, void *values, size_t count);
     dn_status (*gather)(dn_comm *comm, int root, dn_span bytes, dn_parts *parts);
+    dn_status (*reserve)(dn_comm *comm, size_t count);
+    dn_status (*sum)(dn_comm *comm, float *values, size_t count);
+    dn_status (*split)(dn_comm *comm, int colour, dn_comm **group);
     dn_status (*duplicate)(dn_comm *comm, dn_comm **copy);
     void (*close)(dn_comm *comm);
     void (*abort)(dn_comm *comm, int exit_status) __attribute__((noreturn));
@@ -50,6 +64,7 @@ struct dn_comm {
     const dn_comm_ops *ops;
     int rank, size;
     int local_rank, local_size; /**< among the ranks of this host */
+    _Atomic bool cancelled;     /**< by dn_comm_cancel */
 };
 
 /** Connects the ranks that the launcher started: MPI (MPI_THREAD_MULTIPLE) when
@@ -63,6 +78,10 @@ dn_status dn_comm_open(dn_comm **world);
  * gives */
 dn_status dn_comm_duplicate(dn_comm *comm, dn_comm **copy);
 
+/** Makes of all ranks that give the same colour a communicator of their own, in their order.
+ *  errors  SYSTEM      ownership  gives; dn_comm_close */
+dn_status dn_comm_split(dn_comm *comm, int colour, dn_comm **group);
+
 /** Returns when every rank has called it. */
 dn_status dn_comm_barrier(dn_comm *comm);
 
@@ -71,6 +90,19 @@ dn_status dn_comm_broadcast(dn_comm *comm, int root, void *bytes, size_t size);
 
 /** Folds values[i] over all ranks, in place and the same bits on all of them. */
 dn_status dn_comm_reduce(dn_comm *comm, dn_number type, dn_fold fold, void *values, size_t count);
+
+/** Buffers for dn_comm_sum of up to `count` floats; at set-up.      collective  no */
+dn_status dn_comm_reserve(dn_comm *comm, size_t count);
+
+/** The all-reduce of the data path: adds values[i] over all ranks, in place, in the order of the
+ * ranks. So the bits are the same on all of them, and an element's do not depend on `count` nor on
+ * its place. Nothing is allocated here.
+ *  requires  dn_comm_reserve of at least as many      errors  SYSTEM; ABORT after dn_comm_cancel */
+dn_status dn_comm_sum(dn_comm *comm, float *values, size_t count);
+
+/** Whoever waits on this communicator, now or later, gets ABORT; only close and abort are left for
+ * it then.      thread  any      collective  no */
+void dn_comm_cancel(dn_comm *comm);
 
 /** Collects each rank's bytes, of any size, on root or on DN_EVERY_RANK. On other ranks parts->n is
  * 0. errors  SYSTEM, on all ranks: more than 2 GiB together      ownership  gives; dn_parts_free */

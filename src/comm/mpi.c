@@ -21,6 +21,9 @@ typedef struct mpi_comm {
     dn_comm base;
     MPI_Comm handle;
     bool is_world;
+    float *parts; /* of the other ranks, for sum; NULL before reserve */
+    size_t room;  /* floats of each */
+    MPI_Request *requests; /* two for each other rank */
 } mpi_comm;
 
 static const dn_comm_ops mpi_ops;
@@ -39,21 +42,30 @@ static dn_status check(int rc, const char *call) {
     return DN_FAIL(SYSTEM, "%s: %.*s", call, length, text);
 }
 
-/* Ends an operation that `rc` says has begun. */
-static dn_status finish(int rc, MPI_Request *request, const char *call) {
-    DN_TRY(check(rc, call));
+/* Ends n operations that have begun. */
+static dn_status finish_all(dn_comm *comm, int n, MPI_Request *requests, const char *call) {
     int64_t sleep_ns = FIRST_SLEEP_NS;
     for (int looks = 0;; looks++) {
         int done = 0;
-        DN_TRY(check(MPI_Test(request, &done, MPI_STATUS_IGNORE), call));
+        DN_TRY(check(MPI_Testall(n, requests, &done, MPI_STATUSES_IGNORE), call));
         if (done) {
             return DN_OK;
+        }
+        if (atomic_load_explicit(&comm->cancelled, memory_order_relaxed)) {
+            return DN_FAIL_AS(DN_ABORT, DRAINED, "rank %d no longer waits for its group",
+                              comm->rank);
         }
         if (looks >= EAGER_LOOKS) {
             dn_sleep_until_ns(dn_mono_ns() + sleep_ns);
             sleep_ns = sleep_ns * 2 < LONGEST_SLEEP_NS ? sleep_ns * 2 : LONGEST_SLEEP_NS;
         }
     }
+}
+
+/* Ends an operation that `rc` says has begun. */
+static dn_status finish(dn_comm *comm, int rc, MPI_Request *request, const char *call) {
+    DN_TRY(check(rc, call));
+    return finish_all(comm, 1, request, call);
 }
 
 static MPI_Comm handle_of(dn_comm *comm) {
@@ -66,7 +78,7 @@ static int piece_of(size_t left) {
 
 static dn_status mpi_barrier(dn_comm *comm) {
     MPI_Request request;
-    return finish(MPI_Ibarrier(handle_of(comm), &request), &request, "MPI_Ibarrier");
+    return finish(comm, MPI_Ibarrier(handle_of(comm), &request), &request, "MPI_Ibarrier");
 }
 
 static dn_status mpi_broadcast(dn_comm *comm, int root, void *bytes, size_t size) {
@@ -75,7 +87,7 @@ static dn_status mpi_broadcast(dn_comm *comm, int root, void *bytes, size_t size
         MPI_Request request;
         int rc =
             MPI_Ibcast(at + done, piece_of(size - done), MPI_BYTE, root, handle_of(comm), &request);
-        DN_TRY(finish(rc, &request, "MPI_Ibcast"));
+        DN_TRY(finish(comm, rc, &request, "MPI_Ibcast"));
     }
     return DN_OK;
 }
@@ -87,7 +99,7 @@ static dn_status mpi_reduce(dn_comm *comm, dn_number type, dn_fold fold, void *v
         MPI_Request request;
         int rc = MPI_Iallreduce(MPI_IN_PLACE, at + done * type_size[type], piece_of(count - done),
                                 mpi_types[type], mpi_folds[fold], handle_of(comm), &request);
-        DN_TRY(finish(rc, &request, "MPI_Iallreduce"));
+        DN_TRY(finish(comm, rc, &request, "MPI_Iallreduce"));
     }
     return DN_OK;
 }
@@ -99,7 +111,7 @@ static dn_status agree_on_sizes(dn_comm *comm, size_t own, size_t *offset, int *
     int64_t *all = dn_alloc_array((size_t)comm->size, sizeof *all);
     MPI_Request request;
     int rc = MPI_Iallgather(&mine, 1, MPI_INT64_T, all, 1, MPI_INT64_T, handle_of(comm), &request);
-    dn_status status = finish(rc, &request, "MPI_Iallgather");
+    dn_status status = finish(comm, rc, &request, "MPI_Iallgather");
     for (int r = 0; r < comm->size && status == DN_OK; r++) {
         offset[r + 1] = offset[r] + (size_t)all[r];
         count[r] = (int)all[r];
@@ -119,11 +131,11 @@ static dn_status exchange(dn_comm *comm, int root, dn_span bytes, const int *cou
     if (root == DN_EVERY_RANK) {
         int rc = MPI_Iallgatherv(bytes.ptr, size, MPI_BYTE, parts->bytes, count, displacement,
                                  MPI_BYTE, handle_of(comm), &request);
-        return finish(rc, &request, "MPI_Iallgatherv");
+        return finish(comm, rc, &request, "MPI_Iallgatherv");
     }
     int rc = MPI_Igatherv(bytes.ptr, size, MPI_BYTE, parts->bytes, count, displacement, MPI_BYTE,
                           root, handle_of(comm), &request);
-    return finish(rc, &request, "MPI_Igatherv");
+    return finish(comm, rc, &request, "MPI_Igatherv");
 }
 
 static dn_status mpi_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *parts) {
@@ -152,12 +164,134 @@ done:
     return status;
 }
 
-static dn_status mpi_duplicate(dn_comm *comm, dn_comm **copy) {
+/* ---- the data path: reduce-scatter, then all-gather, by messages between any two ranks ---- */
+
+enum { TAG_PART = 1, TAG_SUM = 2 };
+
+static dn_status mpi_reserve(dn_comm *comm, size_t count) {
+    mpi_comm *own = (mpi_comm *)comm;
+    size_t others = (size_t)comm->size - 1, n = (size_t)comm->size;
+    free(own->parts);
+    free(own->requests);
+    own->room = (count + n - 1) / n;
+    own->parts = dn_alloc_array(n * own->room, sizeof *own->parts);
+    own->requests = dn_alloc_array(2 * others + 1, sizeof(MPI_Request));
+    return own->room <= INT_MAX ? DN_OK
+                                : DN_FAIL(SYSTEM, "%zu floats are too many for a sum", count);
+}
+
+/* Which elements of a sum a rank adds up: [begin, begin + n). */
+typedef struct slice {
+    size_t begin;
+    int n;
+} slice;
+
+static slice slice_of(const dn_comm *comm, int rank, size_t count) {
+    size_t r = (size_t)rank, size = (size_t)comm->size;
+    size_t begin = r * count / size, end = (r + 1) * count / size;
+    return (slice){begin, (int)(end - begin)};
+}
+
+/* Every rank sends to every other: to each its part of my values, or my slice to all. */
+typedef struct exchange_step {
+    int tag;
+    const char *call;
+    bool scatter;
+} exchange_step;
+
+static dn_status exchange_floats(dn_comm *comm, float *values, size_t count,
+                                 const exchange_step *step) {
+    mpi_comm *own = (mpi_comm *)comm;
+    slice mine = slice_of(comm, comm->rank, count);
+    int n = 0;
+    for (int r = 0; r < comm->size; r++) {
+        slice theirs = slice_of(comm, r, count);
+        slice in = step->scatter ? mine : theirs, out = step->scatter ? theirs : mine;
+        float *to = step->scatter ? own->parts + (size_t)r * own->room : values + theirs.begin;
+        if (r != comm->rank) {
+            DN_TRY(check(MPI_Irecv(to, in.n, MPI_FLOAT, r, step->tag, own->handle,
+                                   &own->requests[n++]),
+                         "MPI_Irecv"));
+            DN_TRY(check(MPI_Isend(values + out.begin, out.n, MPI_FLOAT, r, step->tag, own->handle,
+                                   &own->requests[n++]),
+                         "MPI_Isend"));
+        }
+    }
+    return finish_all(comm, n, own->requests, step->call);
+}
+
+/* Adds up the own slice in the order of the ranks. */
+static void add_parts(mpi_comm *own, float *values, size_t n) {
+    const float *first = own->base.rank == 0 ? values : own->parts;
+    for (int r = 1; r < own->base.size; r++) {
+        const float *next = r == own->base.rank ? values : own->parts + (size_t)r * own->room;
+        float *sum = r == own->base.size - 1 ? values : own->parts;
+        for (size_t i = 0; i < n; i++) {
+            sum[i] = first[i] + next[i];
+        }
+        first = sum;
+    }
+}
+
+static dn_status mpi_sum(dn_comm *comm, float *values, size_t count) {
+    static const exchange_step scatter = {TAG_PART, "reduce-scatter", true},
+                               collect = {TAG_SUM, "all-gather", false};
+    slice mine = slice_of(comm, comm->rank, count);
+    DN_TRY(exchange_floats(comm, values, count, &scatter));
+    add_parts((mpi_comm *)comm, values + mine.begin, (size_t)mine.n);
+    return exchange_floats(comm, values, count, &collect);
+}
+
+/* ---- more communicators ---- */
+
+static dn_status count_neighbours(dn_comm *comm) {
+    MPI_Comm host;
+    DN_TRY(check(MPI_Comm_split_type(handle_of(comm), MPI_COMM_TYPE_SHARED, comm->rank,
+                                     MPI_INFO_NULL, &host),
+                 "MPI_Comm_split_type"));
+    MPI_Comm_rank(host, &comm->local_rank);
+    MPI_Comm_size(host, &comm->local_size);
+    return check(MPI_Comm_free(&host), "MPI_Comm_free");
+}
+
+/* What a fresh handle says of its ranks. */
+static dn_status look_around(mpi_comm *own) {
+    MPI_Comm_set_errhandler(own->handle, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(own->handle, &own->base.rank);
+    MPI_Comm_size(own->handle, &own->base.size);
+    return count_neighbours(&own->base);
+}
+
+static mpi_comm *new_comm(const dn_comm *like) {
     mpi_comm *fresh = dn_alloc(sizeof *fresh);
-    fresh->base = *comm;
+    fresh->base.ops = like->ops;
+    fresh->base.rank = like->rank;
+    fresh->base.size = like->size;
+    fresh->base.local_rank = like->local_rank;
+    fresh->base.local_size = like->local_size;
+    return fresh;
+}
+
+static dn_status mpi_split(dn_comm *comm, int colour, dn_comm **group) {
+    mpi_comm *fresh = new_comm(comm);
+    dn_status status =
+        check(MPI_Comm_split(handle_of(comm), colour, comm->rank, &fresh->handle), "MPI_Comm_split");
+    if (status == DN_OK) {
+        status = look_around(fresh);
+    }
+    if (status != DN_OK) {
+        free(fresh);
+        return status;
+    }
+    *group = &fresh->base;
+    return DN_OK;
+}
+
+static dn_status mpi_duplicate(dn_comm *comm, dn_comm **copy) {
+    mpi_comm *fresh = new_comm(comm);
     MPI_Request request;
     int rc = MPI_Comm_idup(handle_of(comm), &fresh->handle, &request);
-    dn_status status = finish(rc, &request, "MPI_Comm_idup");
+    dn_status status = finish(comm, rc, &request, "MPI_Comm_idup");
     if (status != DN_OK) {
         free(fresh);
         return status;
@@ -173,6 +307,8 @@ static void mpi_close(dn_comm *comm) {
     if (own->is_world) {
         MPI_Finalize();
     }
+    free(own->parts);
+    free(own->requests);
     free(own);
 }
 
@@ -187,6 +323,9 @@ static const dn_comm_ops mpi_ops = {
     .broadcast = mpi_broadcast,
     .reduce = mpi_reduce,
     .gather = mpi_gather,
+    .reserve = mpi_reserve,
+    .sum = mpi_sum,
+    .split = mpi_split,
     .duplicate = mpi_duplicate,
     .close = mpi_close,
     .abort = mpi_abort,
@@ -210,23 +349,10 @@ static dn_status check_size(int size) {
     return DN_OK;
 }
 
-static dn_status count_neighbours(dn_comm *comm) {
-    MPI_Comm host;
-    DN_TRY(check(MPI_Comm_split_type(handle_of(comm), MPI_COMM_TYPE_SHARED, comm->rank,
-                                     MPI_INFO_NULL, &host),
-                 "MPI_Comm_split_type"));
-    MPI_Comm_rank(host, &comm->local_rank);
-    MPI_Comm_size(host, &comm->local_size);
-    return check(MPI_Comm_free(&host), "MPI_Comm_free");
-}
-
 static dn_status fill_world(mpi_comm *own) {
     DN_TRY(check(MPI_Comm_dup(MPI_COMM_WORLD, &own->handle), "MPI_Comm_dup"));
-    MPI_Comm_set_errhandler(own->handle, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(own->handle, &own->base.rank);
-    MPI_Comm_size(own->handle, &own->base.size);
-    DN_TRY(check_size(own->base.size));
-    return count_neighbours(&own->base);
+    DN_TRY(look_around(own));
+    return check_size(own->base.size);
 }
 
 dn_status dn_comm_mpi_open(dn_comm **world) {

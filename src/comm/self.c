@@ -33,10 +33,24 @@ static dn_status self_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *p
     return DN_OK;
 }
 
-static dn_status self_duplicate(dn_comm *comm, dn_comm **copy) {
-    *copy = dn_alloc(sizeof **copy);
-    **copy = *comm;
+static dn_status self_reserve(dn_comm *comm, size_t count) {
+    (void)comm, (void)count;
     return DN_OK;
+}
+
+static dn_status self_sum(dn_comm *comm, float *values, size_t count) {
+    (void)comm, (void)values, (void)count;
+    return DN_OK;
+}
+
+static dn_status self_duplicate(dn_comm *comm, dn_comm **copy) {
+    (void)comm;
+    return dn_comm_self_open(copy);
+}
+
+static dn_status self_split(dn_comm *comm, int colour, dn_comm **group) {
+    (void)colour;
+    return self_duplicate(comm, group);
 }
 
 static void self_close(dn_comm *comm) {
@@ -54,6 +68,9 @@ static const dn_comm_ops self_ops = {
     .broadcast = self_broadcast,
     .reduce = self_reduce,
     .gather = self_gather,
+    .reserve = self_reserve,
+    .sum = self_sum,
+    .split = self_split,
     .duplicate = self_duplicate,
     .close = self_close,
     .abort = self_abort,
@@ -61,6 +78,7 @@ static const dn_comm_ops self_ops = {
 
 dn_status dn_comm_self_open(dn_comm **world) {
     *world = dn_alloc(sizeof **world);
-    **world = (dn_comm){.ops = &self_ops, .size = 1, .local_size = 1};
+    (*world)->ops = &self_ops;
+    (*world)->size = (*world)->local_size = 1;
     return DN_OK;
 }

@@ -68,6 +68,91 @@ CASE(reduce_gives_the_same_bits_everywhere) {
     free(values);
 }
 
+/* Rank r's share of a sum: of mixed sizes, so that another order gives other bits. */
+static void fill_random(float *values, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        values[i] = (float)((double)(dn_random() % 2000000) * 1e-6 - 1) *
+                    (dn_random() % 4 ? 1.0f : 1000.0f);
+    }
+}
+
+/* The sum as the header promises it: element by element, in the order of the ranks of `comm`. */
+static void check_sum(dn_comm *comm, size_t n) {
+    float *values = dn_alloc_array(n + 1, sizeof *values);
+    fill_random(values, n);
+    values[n] = 7;
+    dn_parts parts;
+    dn_span bytes = {(const char *)values, n * sizeof *values};
+    REQUIRE(dn_comm_gather(comm, DN_EVERY_RANK, bytes, &parts) == DN_OK);
+    EXPECT_INT(dn_comm_sum(comm, values, n), DN_OK);
+    size_t wrong = 0;
+    for (size_t i = 0; i < n; i++) {
+        float want = ((const float *)dn_parts_get(&parts, 0).ptr)[i];
+        for (int r = 1; r < comm->size; r++) {
+            want += ((const float *)dn_parts_get(&parts, r).ptr)[i];
+        }
+        wrong += memcmp(&want, &values[i], sizeof want) != 0;
+    }
+    EXPECT_INT(wrong, 0);
+    EXPECT(values[n] == 7);
+    dn_parts_free(&parts);
+    free(values);
+}
+
+CASE(sum_adds_in_the_order_of_the_ranks) {
+    static const size_t sizes[] = {1, 2, 3, 5, 384, 512 * 384, 0, 100003};
+    dn_comm *comm;
+    REQUIRE(dn_comm_duplicate(world, &comm) == DN_OK);
+    REQUIRE(dn_comm_reserve(comm, 512 * 384) == DN_OK);
+    dn_seed += (uint64_t)world->rank;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        check_sum(comm, sizes[i]);
+    }
+    dn_comm_close(comm);
+}
+
+CASE(split_makes_groups_in_the_order_of_ranks) {
+    for (int tp = 1; tp <= world->size; tp++) {
+        dn_comm *group;
+        int n = (world->rank / tp + 1) * tp < world->size ? tp : world->size - world->rank / tp * tp;
+        REQUIRE(dn_comm_split(world, world->rank / tp, &group) == DN_OK);
+        EXPECT_INT(group->rank, world->rank % tp);
+        EXPECT_INT(group->size, n);
+        EXPECT_INT(group->local_size, n);
+        int64_t leader = world->rank;
+        EXPECT_INT(dn_comm_broadcast(group, 0, &leader, sizeof leader), DN_OK);
+        EXPECT_INT(leader, world->rank / tp * tp);
+        REQUIRE(dn_comm_reserve(group, 1000) == DN_OK);
+        check_sum(group, 1000);
+        dn_comm_close(group);
+    }
+}
+
+static void *cancel_soon(void *comm) {
+    dn_sleep_until_ns(dn_mono_ns() + 50 * 1000000);
+    dn_comm_cancel(comm);
+    return NULL;
+}
+
+/* Rank 0 comes when the others have given up. */
+CASE(cancel_ends_a_wait) {
+    dn_comm *comm;
+    REQUIRE(dn_comm_duplicate(world, &comm) == DN_OK);
+    if (world->rank != 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, cancel_soon, comm);
+        EXPECT_INT(dn_comm_barrier(comm), DN_ABORT);
+        EXPECT(strstr(dn_failure_last()->text, "no longer waits") != NULL);
+        pthread_join(thread, NULL);
+    }
+    EXPECT_INT(dn_comm_barrier(world), DN_OK);
+    if (world->rank == 0) {
+        EXPECT_INT(dn_comm_barrier(comm), DN_OK);
+    }
+    EXPECT_INT(dn_comm_barrier(world), DN_OK);
+    dn_comm_close(comm);
+}
+
 /* Rank r sends r * 1000 bytes of value r: rank 0 sends none. */
 static void gather_and_check(int root) {
     size_t own = (size_t)world->rank * 1000;

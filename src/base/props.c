@@ -146,6 +146,21 @@ static void *value_of(const dn_prop *prop, const void *conf) {
     return (char *)(uintptr_t)conf + prop->offset;
 }
 
+/* A time within which most records should be through, or none: as many as possible. */
+static dn_status parse_goal(const char *text, int64_t *out_ns) {
+    static const char p95[] = "p95=";
+    if (strcmp(text, "throughput") == 0) {
+        *out_ns = 0;
+        return DN_OK;
+    }
+    const char *time = strncmp(text, p95, sizeof p95 - 1) == 0 ? text + sizeof p95 - 1 : text;
+    if (dn_parse_duration(time, out_ns) != DN_OK) {
+        return DN_FAIL(CONFIG, "'%s' is neither throughput nor a time ({p95: 200ms}, or 200ms)",
+                       text);
+    }
+    return DN_OK;
+}
+
 static dn_status set_integer(const dn_prop *prop, const char *text, void *slot,
                              dn_status (*parse)(const char *, int64_t *)) {
     int64_t value;
@@ -218,6 +233,8 @@ dn_status dn_prop_set(const dn_prop *prop, void *conf, const char *value) {
         return set_integer(prop, value, slot, dn_parse_bytes);
     case DN_P_DURATION:
         return set_integer(prop, value, slot, dn_parse_duration);
+    case DN_P_GOAL:
+        return set_integer(prop, value, slot, parse_goal);
     case DN_P_REAL: {
         double real;
         DN_TRY(parse_number(value, real_units, "number", &real));
@@ -306,6 +323,14 @@ static void print_scaled(int64_t value, const unit *units, char *out, size_t out
     }
 }
 
+static void print_goal(int64_t ns, char *out, size_t out_size) {
+    if (ns == 0) {
+        snprintf(out, out_size, "throughput");
+    } else {
+        print_scaled(ns, duration_units, out, out_size);
+    }
+}
+
 static void print_list(const dn_list *list, char *out, size_t out_size) {
     size_t n = (size_t)snprintf(out, out_size, "[");
     for (int i = 0; i < list->n && n < out_size; i++) {
@@ -353,6 +378,9 @@ void dn_prop_print(const dn_prop *prop, const void *conf, char *out, size_t out_
         break;
     case DN_P_DURATION:
         print_scaled(*(const int64_t *)slot, duration_units, out, out_size);
+        break;
+    case DN_P_GOAL:
+        print_goal(*(const int64_t *)slot, out, out_size);
         break;
     case DN_P_REAL:
         snprintf(out, out_size, "%.9g", *(const double *)slot);

@@ -13,6 +13,7 @@
  *   COUNT         int64_t        1000, 16k (10^3), 16Ki (2^10)
  *   BYTES         int64_t        4096, 64KiB, 1MB
  *   DURATION      int64_t (ns)   5ms, 2s, 1min, 1h
+ *   GOAL          int64_t (ns)   200ms, {p95: 200ms}; 0: throughput
  *   REAL          double         0.25, 5%
  *   CHOICE        int            a word of `choices`
  *   MAP           dn_map         a mapping of texts
@@ -32,6 +33,7 @@ typedef enum dn_prop_type {
     DN_P_COUNT,
     DN_P_BYTES,
     DN_P_DURATION,
+    DN_P_GOAL,
     DN_P_REAL,
     DN_P_CHOICE,
     DN_P_MAP,
@@ -62,8 +64,8 @@ typedef struct dn_prop {
 /** Sets all defaults in zeroed `conf`. */
 dn_status dn_props_init(const dn_prop *props, void *conf);
 
-/** Parses and stores one value; on error records CONFIG with what is wrong, without a place (the
- * caller knows it). */
+/** Parses and stores one value (of a GOAL's or MAP's mapping: "key=value"); on error records CONFIG
+ * with what is wrong, without a place (the caller knows it). */
 dn_status dn_prop_set(const dn_prop *prop, void *conf, const char *value);
 
 /** Adds one entry of a MAP, one item of a LIST. */

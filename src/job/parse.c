@@ -101,12 +101,27 @@ static dn_status bind_mapping(const dn_prop *prop, void *conf, const dn_yaml *no
     return DN_OK;
 }
 
+/* {p95: 200ms} is handed on as a command line would write it. */
+static dn_status bind_goal(const dn_prop *prop, void *conf, const dn_yaml *node) {
+    const dn_yaml *entry = node->first;
+    if (!entry || entry->next || entry->kind != DN_YAML_TEXT) {
+        return dn_yaml_fail(node, "%s must be throughput, or one time: {p95: 200ms}", prop->name);
+    }
+    char *text = dn_format("%s=%s", entry->key, entry->text);
+    dn_status status = place(dn_prop_set(prop, conf, text), entry, prop->name);
+    free(text);
+    return status;
+}
+
 static dn_status bind_value(const dn_prop *prop, void *conf, const dn_yaml *node) {
     if (node->kind == DN_YAML_LIST && prop->type == DN_P_LIST) {
         return bind_list(prop, conf, node);
     }
     if (node->kind == DN_YAML_MAP && prop->type == DN_P_MAP) {
         return bind_mapping(prop, conf, node);
+    }
+    if (node->kind == DN_YAML_MAP && prop->type == DN_P_GOAL) {
+        return bind_goal(prop, conf, node);
     }
     if (node->kind != DN_YAML_TEXT || (prop->type == DN_P_MAP && !is_empty(node))) {
         return dn_yaml_fail(node, "%s must be %s", prop->name,

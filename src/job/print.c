@@ -143,8 +143,8 @@ char *dn_job_print(const dn_job *job) {
 static const char *const type_words[] = {
     [DN_P_TEXT] = "text",         [DN_P_PATH] = "path",   [DN_P_SECRET] = "secret",
     [DN_P_BOOL] = "yes/no",       [DN_P_COUNT] = "count", [DN_P_BYTES] = "size",
-    [DN_P_DURATION] = "duration", [DN_P_REAL] = "number", [DN_P_CHOICE] = "word",
-    [DN_P_MAP] = "mapping",       [DN_P_LIST] = "list"};
+    [DN_P_DURATION] = "duration", [DN_P_GOAL] = "goal",   [DN_P_REAL] = "number",
+    [DN_P_CHOICE] = "word",       [DN_P_MAP] = "mapping", [DN_P_LIST] = "list"};
 
 static void reference_row(FILE *out, const dn_prop *prop) {
     fprintf(out, "| `%s` | %s", prop->name, type_words[prop->type]);

@@ -14,26 +14,38 @@
  * long), fewer pay more for the edges of the tiles (128: 12 % slower). AVX-512, 2 MiB; bench/model,
  * November 2026. */
 #define TOKENS                                                                                     \
-    {                                                                                              \
-        "tokens", DN_P_COUNT, AT(max_tokens), "512", 8, 1 << 20, NULL,                             \
-            "Tokens of a micro-batch; it closes when the next text does not fit."                  \
-    }
+    {"tokens",                                                                                     \
+     DN_P_COUNT,                                                                                   \
+     AT(max_tokens),                                                                               \
+     "512",                                                                                        \
+     8,                                                                                            \
+     1 << 20,                                                                                      \
+     NULL,                                                                                         \
+     "Tokens of a micro-batch; it closes when the next text does not fit."}
 #define ROWS                                                                                       \
-    { "rows", DN_P_COUNT, AT(max_rows), "256", 1, 1 << 16, NULL, "Texts of a micro-batch at most." }
+    {"rows", DN_P_COUNT, AT(max_rows), "256", 1, 1 << 16, NULL, "Texts of a micro-batch at most."}
 #define DEADLINE                                                                                   \
-    {                                                                                              \
-        "deadline", DN_P_DURATION, AT(deadline_ns), "20ms", 0, 3600e9, NULL,                       \
-            "The oldest text of an open micro-batch waits no longer than this for others; with "   \
-            "an "                                                                                  \
-            "slo, only where that cannot be held."                                                 \
-    }
+    {"deadline",                                                                                   \
+     DN_P_DURATION,                                                                                \
+     AT(deadline_ns),                                                                              \
+     "20ms",                                                                                       \
+     0,                                                                                            \
+     3600e9,                                                                                       \
+     NULL,                                                                                         \
+     "For throughput: the oldest text of an open micro-batch waits no longer than this for "       \
+     "others."}
 #define SLO                                                                                        \
-    {                                                                                              \
-        "slo", DN_P_DURATION, AT(slo_ns), "0", 0, 3600e9, NULL,                                    \
-            "Time from a text's intended send time within which it should be scored: a batch "     \
-            "closes when its oldest text, less the predicted time of scoring, is due. 0: "         \
-            "throughput, by tokens, rows and deadline alone."                                      \
-    }
+    {"slo",                                                                                        \
+     DN_P_GOAL,                                                                                    \
+     AT(slo_ns),                                                                                   \
+     "throughput",                                                                                 \
+     0,                                                                                            \
+     3600e9,                                                                                       \
+     NULL,                                                                                         \
+     "What batches are for: `throughput`, or a time from a text's intended send time "             \
+     "within which 95 % should be written (`{p95: 200ms}`, `200ms`): a batch closes when "         \
+     "its oldest text, less the predicted time of scoring, is due, or earlier where "              \
+     "waiting buys nothing. The summary says whether it held."}
 
 static const dn_prop model_props[] = {
     {"path", DN_P_PATH, AT(path), "", 0, 0, NULL,

@@ -7,6 +7,7 @@
 #define GOOD          HEAD "    source:\n      corpus: {path: x}\n"
 #define SOURCE(props) HEAD "    source:\n      corpus: {path: x, " props "}\n" TAIL
 #define SINK(props)   GOOD "    sinks:\n      - rows_h5: {" props "}\n"
+#define MODEL(props)  GOOD "    model: {" props "}\n" TAIL
 #define TOPIC(props)  "job: t\ntopics:\n  a: {" props "}\npipelines: {}\n"
 
 typedef struct mistake {
@@ -84,6 +85,10 @@ static const mistake mistakes[] = {
     {"a share beyond one", "job: t\nmax_bad: 150%\n", ":2:10: max_bad: "},
     {"no yes or no", "job: t\ncreate_topics: maybe\n", ":2:16: create_topics: 'maybe' "},
     {"no word of a choice", SOURCE("partition_by: autor"), ":5:39: partition_by: "},
+    {"a goal of two times", MODEL("slo: {p95: 1s, p99: 2s}"),
+     ":6:13: slo must be throughput, or one time: {p95: 200ms}"},
+    {"a goal of another percentile", MODEL("slo: {p99: 2s}"), ":6:24: slo: 'p99=2s' is neither"},
+    {"a goal that is no time", MODEL("slo: soon"), ":6:18: slo: 'soon' is neither throughput"},
     /* required */
     {"no name of the job", "pipelines: {p: {source: {corpus: {path: x}}, sinks: [rows_h5]}}\n",
      ": the job has no name (job: NAME)"},
@@ -174,6 +179,26 @@ CASE(units_are_read) {
     EXPECT(fabs(job->conf.max_bad - 0.025) < 1e-12);
     free(text);
     dn_job_close(job);
+}
+
+CASE(goals_are_read) {
+    static const struct {
+        const char *written, *printed;
+    } goal[] = {{"slo: {p95: 200ms}", "slo: 200ms\n"},
+                {"slo: 200ms", "slo: 200ms\n"},
+                {"slo: throughput", "slo: throughput\n"},
+                {"rows: 8", "slo: throughput\n"}};
+    const dn_list none = {0};
+    for (size_t i = 0; i < sizeof goal / sizeof *goal; i++) {
+        char yaml[512];
+        dn_job *job;
+        snprintf(yaml, sizeof yaml, MODEL("%s"), goal[i].written);
+        REQUIRE(job_open_text(yaml, &none, &job) == DN_OK);
+        char *text = dn_job_print(job);
+        EXPECT(strstr(text, goal[i].printed) != NULL);
+        free(text);
+        dn_job_close(job);
+    }
 }
 
 int main(int argc, char **argv) {

@@ -7,7 +7,7 @@
 typedef struct conf {
     char *name, *file, *key;
     bool on;
-    int64_t rows, bytes, wait_ns;
+    int64_t rows, bytes, wait_ns, goal_ns;
     double share;
     int mode;
     dn_map headers;
@@ -24,6 +24,7 @@ static const dn_prop props[] = {
     {"rows", DN_P_COUNT, offsetof(conf, rows), "16Ki", 1, 1e6, NULL, "A count."},
     {"bytes", DN_P_BYTES, offsetof(conf, bytes), "1MiB", 0, 0, NULL, "A size."},
     {"wait", DN_P_DURATION, offsetof(conf, wait_ns), "5ms", 0, 60e9, NULL, "A wait."},
+    {"goal", DN_P_GOAL, offsetof(conf, goal_ns), "throughput", 0, 60e9, NULL, "A goal."},
     {"share", DN_P_REAL, offsetof(conf, share), "5%", 0, 1, NULL, "A share."},
     {"mode", DN_P_CHOICE, offsetof(conf, mode), "exact", 0, 0, modes, "A choice."},
     {"headers", DN_P_MAP, offsetof(conf, headers), NULL, 0, 0, NULL, "A mapping."},
@@ -192,7 +193,6 @@ CASE(secrets_are_never_printed) {
     dn_props_free(props, &c);
 }
 
-/* What is printed can be read again, and means the same. */
 static void expect_survives(conf *c, const char *name, const void *slot, size_t size) {
     const dn_prop *prop = dn_prop_find(props, name);
     char before[16], text[64];
@@ -202,18 +202,36 @@ static void expect_survives(conf *c, const char *name, const void *slot, size_t 
     EXPECT_INT(memcmp(before, slot, size), 0);
 }
 
+CASE(a_goal_is_throughput_or_a_time) {
+    conf c = fresh();
+    EXPECT_INT(c.goal_ns, 0);
+    EXPECT_INT(set(&c, "goal", "200ms"), DN_OK);
+    EXPECT_INT(c.goal_ns, 200000000);
+    EXPECT_INT(set(&c, "goal", "p95=2s"), DN_OK);
+    EXPECT_INT(c.goal_ns, 2000000000);
+    EXPECT_INT(set(&c, "goal", "throughput"), DN_OK);
+    EXPECT_INT(c.goal_ns, 0);
+    EXPECT(refused(&c, "goal", "p99=2s", "'p99=2s' is neither throughput nor a time"));
+    EXPECT(refused(&c, "goal", "fast", "{p95: 200ms}"));
+    EXPECT(refused(&c, "goal", "61s", "outside"));
+    dn_props_free(props, &c);
+}
+
+/* What is printed can be read again, and means the same. */
 CASE(printed_values_can_be_read_again) {
     conf c = fresh();
     for (int trial = 0; trial < 2000; trial++) {
         c.rows = 1 + (int64_t)(dn_random() % 1000000);
         c.bytes = (int64_t)(dn_random() >> (13 + dn_random() % 50));
         c.wait_ns = (int64_t)(dn_random() % 60000000000u);
+        c.goal_ns = (int64_t)(dn_random() % 60000000000u) * (trial % 3 != 0);
         c.mode = (int)(dn_random() % 3);
         c.on = dn_random() % 2;
         c.share = (double)(dn_random() % 10001) / 10000.0;
         expect_survives(&c, "rows", &c.rows, sizeof c.rows);
         expect_survives(&c, "bytes", &c.bytes, sizeof c.bytes);
         expect_survives(&c, "wait", &c.wait_ns, sizeof c.wait_ns);
+        expect_survives(&c, "goal", &c.goal_ns, sizeof c.goal_ns);
         expect_survives(&c, "mode", &c.mode, sizeof c.mode);
         expect_survives(&c, "on", &c.on, sizeof c.on);
         expect_survives(&c, "share", &c.share, sizeof c.share);

@@ -1,6 +1,5 @@
 #include "batch/builder.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -19,7 +18,6 @@ struct dn_builder {
     int32_t *token, *row_start;
     slot *slots;
     uint32_t slot_mask, epoch;
-    int64_t oldest_ns;
 };
 
 dn_status dn_builder_new(int max_tokens, int max_rows, dn_builder **out) {
@@ -79,9 +77,6 @@ int dn_builder_add(dn_builder *builder, const int32_t *id, int n) {
     if (n > builder->max_tokens - builder->n_tokens) {
         return DN_BATCH_FULL_TOKENS;
     }
-    if (builder->n_rows == 0) {
-        builder->oldest_ns = dn_mono_ns();
-    }
     memcpy(builder->token + builder->n_tokens, id, (size_t)n * sizeof *id);
     builder->n_tokens += n;
     builder->row_start[++builder->n_rows] = builder->n_tokens;
@@ -101,13 +96,8 @@ dn_batch dn_builder_batch(const dn_builder *builder) {
     return (dn_batch){builder->n_rows, builder->n_tokens, builder->token, builder->row_start};
 }
 
-int64_t dn_builder_oldest_ns(const dn_builder *builder) {
-    return builder->oldest_ns;
-}
-
 void dn_builder_reset(dn_builder *builder) {
     builder->n_rows = builder->n_tokens = 0;
-    builder->oldest_ns = INT64_MAX;
     if (++builder->epoch == 0) {
         memset(builder->slots, 0, ((size_t)builder->slot_mask + 1) * sizeof *builder->slots);
         builder->epoch = 1;

@@ -36,9 +36,6 @@ int dn_builder_find(const dn_builder *builder, uint64_t hash, const int32_t *id,
 /** The rows so far. lends until the next add or reset */
 dn_batch dn_builder_batch(const dn_builder *builder);
 
-/** When the oldest row was added (monotonic), INT64_MAX when the batch is empty. */
-int64_t dn_builder_oldest_ns(const dn_builder *builder);
-
 void dn_builder_reset(dn_builder *builder);
 
 #endif

@@ -31,6 +31,7 @@ typedef struct dn_batch_event {
     int32_t rows, tokens; /**< scored by the model */
     int32_t reused;       /**< rows whose result was copied since the last event */
     int32_t budget_tokens;
+    int32_t late;         /**< rows whose time (slo) was over before the model saw them */
     int64_t wait_ns;      /**< of the oldest row, from put to close */
     int64_t model_ns;     /**< forward pass */
     int64_t predicted_ns; /**< what the cost model expected of it, 0 before it has seen one */
@@ -39,6 +40,8 @@ typedef struct dn_batch_event {
 
 /** Where a scorer reports; called from the model thread. */
 typedef void dn_batch_listener(void *ctx, const dn_batch_event *event);
+
+#define DN_AT_ONCE INT64_MIN
 
 typedef struct dn_scorer_env {
     int thread;
@@ -59,7 +62,8 @@ typedef struct dn_scorer_ops {
     dn_chunk *(*take)(dn_scorer *scorer);
     /** Closes the open batch and scores it. */
     dn_status (*flush)(dn_scorer *scorer, dn_close_reason reason);
-    /** Monotonic instant at which flush(DEADLINE) is due; INT64_MAX when nothing waits. */
+    /** Monotonic instant at which flush(DEADLINE) is due; INT64_MAX when nothing waits, DN_AT_ONCE
+     * when flush(IDLE) is as soon as no chunk is at hand. */
     int64_t (*deadline)(const dn_scorer *scorer);
     void (*close)(dn_scorer *scorer);
     void (*unbind)(void *conf);

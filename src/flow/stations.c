@@ -134,20 +134,28 @@ void dn_model_note(void *arg, const dn_batch_event *event) {
     }
 }
 
+/* What the model thread may wait for its next chunk; -1: for ever. */
+static int64_t patience_ns(int64_t deadline_ns) {
+    if (deadline_ns == INT64_MAX) {
+        return -1;
+    }
+    int64_t now_ns = dn_mono_ns();
+    return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
 /* Waits for a chunk no longer than the open batch may; then one put or flush. OK with *end set when
  * all is done. */
 static dn_status model_step(dn_crew *crew, bool *end) {
     dn_pipeline *pipeline = crew->station->pipeline;
     const dn_scorer_ops *ops = pipeline->plan->scorer;
-    int64_t deadline = ops->deadline(crew->scorer);
-    int64_t wait_ns = deadline == INT64_MAX ? -1 : deadline - dn_mono_ns();
+    int64_t deadline_ns = ops->deadline(crew->scorer);
+    dn_close_reason reason = deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE;
     void *item = NULL;
-    dn_status popped =
-        dn_ring_pop(crew->station->in, deadline != INT64_MAX && wait_ns < 0 ? 0 : wait_ns, &item);
+    dn_status popped = dn_ring_pop(crew->station->in, patience_ns(deadline_ns), &item);
     *end = popped == DN_ABORT;
-    dn_status status =
-        popped == DN_OK ? ops->put(crew->scorer, item)
-                        : ops->flush(crew->scorer, *end ? end_reason(pipeline) : DN_CLOSE_DEADLINE);
+    dn_status status = popped == DN_OK
+                           ? ops->put(crew->scorer, item)
+                           : ops->flush(crew->scorer, *end ? end_reason(pipeline) : reason);
     hand_finished(crew);
     return status;
 }

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "batch/cost.h"
+#include "batch/closing.h"
 #include "io/json_write.h"
 #include "model/scorer_parts.h"
 #include "model/spans.h"
@@ -49,9 +49,8 @@ struct dn_scorer {
     int n_tickets, max_tickets;
     held *free, *finished, **finished_end;
     int n_reused; /**< since the last event */
-    dn_cost cost;
-    dn_cost_load load;         /**< of the open batch */
-    int64_t due_ns;            /**< earliest instant by which one of its rows should be scored */
+    dn_closing closing;
+    int64_t now_ns;            /**< as the newest chunk came, or the last batch was scored */
     int64_t wall_less_mono_ns; /**< as the newest chunk came */
 };
 
@@ -74,7 +73,9 @@ dn_status dn_scoring_open(const void *conf_, const dn_scorer_env *env, dn_scorer
     scoring->env = *env;
     scoring->run = conf->model ? run_model : run_nothing;
     scoring->finished_end = &scoring->finished;
-    scoring->due_ns = INT64_MAX;
+    dn_closing_init(&scoring->closing, (dn_closing_rules){.slo_ns = conf->slo_ns,
+                                                          .deadline_ns = conf->deadline_ns,
+                                                          .max_tokens = conf->max_tokens});
     scoring->max_tickets = (int)conf->max_rows * TICKETS_PER_ROW;
     scoring->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *scoring->tickets);
     scoring->score = dn_alloc_array(rows * width + tokens * token_width, sizeof *scoring->score);
@@ -216,7 +217,6 @@ static row_scores scores_of(const dn_scorer *scoring, const dn_batch *batch, int
 static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason reason,
                    int64_t closed_ns, int64_t model_ns) {
     const dn_scorer_conf *conf = scoring->conf;
-    int64_t oldest_ns = dn_builder_oldest_ns(scoring->builder);
     dn_batch_event event = {
         .closed_mono_ns = closed_ns,
         .thread = scoring->env.thread,
@@ -225,9 +225,10 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
         .tokens = batch->n_tokens,
         .reused = scoring->n_reused,
         .budget_tokens = (int32_t)conf->max_tokens,
-        .wait_ns = batch->n_rows ? closed_ns - oldest_ns : 0,
+        .late = scoring->closing.n_late,
+        .wait_ns = batch->n_rows ? closed_ns - scoring->closing.oldest_ns : 0,
         .model_ns = model_ns,
-        .predicted_ns = dn_cost_predict(&scoring->cost, scoring->load),
+        .predicted_ns = dn_closing_predict(&scoring->closing),
         .flops = conf->model ? (int64_t)dn_model_flops(conf->model, batch) : 0,
     };
     scoring->n_reused = 0;
@@ -271,53 +272,31 @@ dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
     }
     int64_t closed_ns = dn_mono_ns();
     DN_TRY(scoring->run(scoring, &batch));
-    int64_t model_ns = dn_mono_ns() - closed_ns;
+    scoring->now_ns = dn_mono_ns();
+    int64_t model_ns = scoring->now_ns - closed_ns;
     remember(scoring, &batch);
     deliver(scoring, &batch, model_ns);
     report(scoring, &batch, reason, closed_ns, model_ns);
     if (batch.n_rows) {
-        dn_cost_observe(&scoring->cost, scoring->load, model_ns);
+        dn_closing_scored(&scoring->closing, model_ns);
     }
     dn_builder_reset(scoring->builder);
-    scoring->load = (dn_cost_load){0};
-    scoring->due_ns = INT64_MAX;
     return DN_OK;
 }
 
-/** When the open batch must be closed for its oldest row to be in time; a tenth of the slo is kept
- * for the sinks. Rows that are late whatever is done give INT64_MAX: full batches are then the
- * quickest way out. */
-static int64_t last_moment(const dn_scorer *scoring, int64_t now_ns) {
-    if (scoring->due_ns == INT64_MAX || scoring->due_ns <= now_ns) {
-        return INT64_MAX;
-    }
-    return scoring->due_ns - scoring->conf->slo_ns / 10 -
-           dn_cost_predict(&scoring->cost, scoring->load);
-}
-
 int64_t dn_scoring_deadline(const dn_scorer *scoring) {
-    int64_t oldest_ns = dn_builder_oldest_ns(scoring->builder);
-    if (oldest_ns == INT64_MAX) {
-        return INT64_MAX;
-    }
-    int64_t moment = last_moment(scoring, dn_mono_ns());
-    return moment != INT64_MAX ? moment : oldest_ns + scoring->conf->deadline_ns;
+    return dn_closing_moment(&scoring->closing, dn_mono_ns());
 }
 
-/** Remembers until when the row should be scored, counted from its intended send time. */
-static void note_due(dn_scorer *scoring, const dn_chunk *chunk, uint16_t row) {
+/** Counts the row's time from its intended send time, and closes the batch when it must be. */
+static dn_status keep_slo(dn_scorer *scoring, const dn_chunk *chunk, uint16_t row) {
     int64_t sent_ns = chunk->sent_ns[row];
     int64_t begin_ns =
         sent_ns == DN_NULL_I64 ? chunk->times.polled_mono_ns : sent_ns - scoring->wall_less_mono_ns;
-    int64_t due_ns = begin_ns + scoring->conf->slo_ns;
-    scoring->due_ns = due_ns < scoring->due_ns ? due_ns : scoring->due_ns;
-}
-
-/** Closes the batch when its oldest row would be late otherwise. */
-static dn_status keep_slo(dn_scorer *scoring) {
-    int64_t now_ns = dn_mono_ns();
-    return last_moment(scoring, now_ns) <= now_ns ? dn_scoring_flush(scoring, DN_CLOSE_DEADLINE)
-                                                  : DN_OK;
+    dn_closing_expect(&scoring->closing, begin_ns, scoring->now_ns);
+    return dn_closing_is_due(&scoring->closing, scoring->now_ns)
+               ? dn_scoring_flush(scoring, DN_CLOSE_DEADLINE)
+               : DN_OK;
 }
 
 static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
@@ -327,8 +306,7 @@ static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
                                 *row == DN_BATCH_FULL_TOKENS ? DN_CLOSE_TOKENS : DN_CLOSE_ROWS));
         *row = dn_builder_add(scoring->builder, ids.id, ids.n);
     }
-    scoring->load.tokens += ids.n;
-    scoring->load.squares += (int64_t)ids.n * ids.n;
+    dn_closing_add(&scoring->closing, ids.n, scoring->now_ns);
     return DN_OK;
 }
 
@@ -338,11 +316,7 @@ static dn_status wait_for(dn_scorer *scoring, held *owner, uint16_t chunk_row, i
     if (scoring->n_tickets == scoring->max_tickets) {
         return dn_scoring_flush(scoring, DN_CLOSE_ROWS);
     }
-    if (scoring->conf->slo_ns) {
-        note_due(scoring, owner->chunk, chunk_row);
-        return keep_slo(scoring);
-    }
-    return DN_OK;
+    return scoring->conf->slo_ns ? keep_slo(scoring, owner->chunk, chunk_row) : DN_OK;
 }
 
 /** Looks where these ids have been scored before or will be; else adds them. */
@@ -384,7 +358,8 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
     int field = scoring->conf->ids_field;
     held *owner = hold(scoring, chunk);
     dn_status status = DN_OK;
-    scoring->wall_less_mono_ns = dn_wall_ns() - dn_mono_ns();
+    scoring->now_ns = dn_mono_ns();
+    scoring->wall_less_mono_ns = dn_wall_ns() - scoring->now_ns;
     owner->n_waiting = 1; /* the put itself: the chunk is not finished before its last row is in */
     for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
         uint16_t row = chunk->sel[i];

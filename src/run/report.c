@@ -14,6 +14,7 @@ void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
     ADD(tokens);
     ADD(budget_tokens);
     ADD(reused);
+    ADD(late);
     ADD(flops);
     ADD(model_ns);
     atomic_fetch_add_explicit(&totals->reason[event->reason], 1, memory_order_relaxed);
@@ -30,6 +31,7 @@ void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
     out->tokens_scored = atomic_load(&totals->tokens);
     out->budget_tokens = atomic_load(&totals->budget_tokens);
     out->rows_reused = atomic_load(&totals->reused);
+    out->rows_late = atomic_load(&totals->late);
     out->flops = atomic_load(&totals->flops);
     out->model_ns = atomic_load(&totals->model_ns);
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
@@ -79,6 +81,7 @@ static void merge_pipeline(dn_pipeline_report *into, const dn_pipeline_report *f
     into->tokens_scored += from->tokens_scored;
     into->budget_tokens += from->budget_tokens;
     into->rows_reused += from->rows_reused;
+    into->rows_late += from->rows_late;
     into->flops += from->flops;
     into->model_ns += from->model_ns;
     into->peak_flops_ns += from->peak_flops_ns;

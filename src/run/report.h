@@ -11,7 +11,7 @@
 
 /** Sums over the micro-batches of a pipeline; added to by model threads. */
 typedef struct dn_batch_totals {
-    _Atomic int64_t batches, rows, tokens, budget_tokens, reused, flops, model_ns;
+    _Atomic int64_t batches, rows, tokens, budget_tokens, reused, late, flops, model_ns;
     _Atomic int64_t reason[DN_CLOSE_REASONS];
 } dn_batch_totals;
 
@@ -23,6 +23,7 @@ typedef struct dn_pipeline_report {
     dn_pipeline_latency latency;
     int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
     int64_t reason[DN_CLOSE_REASONS];
+    int64_t rows_late;    /**< beyond slo before the model saw them */
     int64_t wall_ns;      /**< longest of the ranks, start to last commit */
     double peak_flops_ns; /**< FLOP that the model threads could have done in model_ns at the
                              measured peak */

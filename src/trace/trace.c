@@ -46,6 +46,7 @@ static const table_def tables[N_TABLES] = {
                   {"reused", DN_H5_I64, "1", "Rows whose result was copied since the last batch",
                    0},
                   {"budget_tokens", DN_H5_I64, "1", "Tokens it could have held", 0},
+                  {"late", DN_H5_I64, "1", "Rows whose time was over before the model saw them", 0},
                   {"wait_ns", DN_H5_I64, NS, "Wait of its oldest row", 0},
                   {"model_ns", DN_H5_I64, NS, "Forward pass", 0},
                   {"predicted_ns", DN_H5_I64, NS, "Forward pass as the cost model expected it", 0},
@@ -330,9 +331,9 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->thread},        {.number = event->closed_mono_ns},
                          {.number = event->reason},        {.number = event->rows},
                          {.number = event->tokens},        {.number = event->reused},
-                         {.number = event->budget_tokens}, {.number = event->wait_ns},
-                         {.number = event->model_ns},      {.number = event->predicted_ns},
-                         {.number = event->flops}};
+                         {.number = event->budget_tokens}, {.number = event->late},
+                         {.number = event->wait_ns},       {.number = event->model_ns},
+                         {.number = event->predicted_ns},  {.number = event->flops}};
     add_row(trace, BATCHES, row);
     trace->n_batches++;
     if (trace->file) {

@@ -37,21 +37,6 @@ CASE(the_limit_that_is_met_is_named) {
     EXPECT_INT(dn_builder_new(1, 0, &builder), DN_FATAL);
 }
 
-CASE(the_oldest_row_counts_for_the_deadline) {
-    dn_builder *builder = builder_of(8, 8);
-    const int32_t id[] = {1};
-    EXPECT(dn_builder_oldest_ns(builder) == INT64_MAX);
-    dn_builder_add(builder, id, 1);
-    int64_t first_ns = dn_builder_oldest_ns(builder);
-    EXPECT(first_ns < INT64_MAX);
-    dn_builder_add(builder, id, 1);
-    EXPECT(dn_builder_oldest_ns(builder) == first_ns);
-    dn_builder_reset(builder);
-    EXPECT(dn_builder_oldest_ns(builder) == INT64_MAX);
-    dn_builder_free(builder);
-}
-
-/* Rows of few distinct ids and hashes of two bits, so that almost every lookup collides. */
 CASE(find_compares_ids_in_full) {
     enum { ROWS = 60, BATCHES = 200 };
     dn_builder *builder = builder_of(1024, ROWS);

@@ -28,7 +28,8 @@ foreach(header dunlin.h base/arena.h base/errors.def base/memory.h base/props.h 
     get_filename_component(folder ${header} DIRECTORY)
     install(FILES ${PROJECT_SOURCE_DIR}/src/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dunlin/${folder})
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/kernels/kernels.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dunlin/kernels)
+install(FILES ${PROJECT_SOURCE_DIR}/kernels/kernels.h ${PROJECT_SOURCE_DIR}/kernels/device.h
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/dunlin/kernels)
 
 file(RELATIVE_PATH pc_up /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/dunlin.pc.in ${PROJECT_BINARY_DIR}/dunlin.pc @ONLY)

@@ -4,13 +4,15 @@
  *
  * Shapes: T tokens of a packed batch, R rows, H hidden size, A attention heads, D = H/A, I
  * intermediate size, V vocabulary, C classes of a head. All activations are float32, row-major,
- * dense, 64-byte aligned. Operations never allocate, never fail and are called by one thread per
+ * dense, 64-byte aligned, in the host's memory; where `device` is given, in the backend's, of its
+ * own type (device.h). Operations never allocate, never fail and are called by one thread per
  * workspace; weights are shared and const. Each output element's order of summation depends on K
  * alone, never on T or on its neighbours: a text scores bit for bit the same alone and in any
  * batch.
  *
  * ops.def gives each operation its FLOP and byte formula and its tolerance against `ref`. */
 #include "base/status.h"
+#include "kernels/device.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +27,7 @@ typedef struct dn_weight {
     const char *layout; /**< who packed it ("ref", "cpu:avx2"); only its own linear() reads it */
     size_t bytes;
     void *packed; /**< 64-byte aligned, the backend's layout; ownership: whoever called pack */
+    void (*release)(void *packed); /**< NULL: free() */
 } dn_weight;
 
 typedef enum dn_activation { DN_ACT_NONE, DN_ACT_GELU, DN_ACT_TANH, DN_ACT_RELU } dn_activation;
@@ -55,6 +58,7 @@ typedef struct dn_linear_args {
         *beta; /**< all given, or all NULL; residual [T][n] may be `out` */
     float epsilon;
     float *out;
+    dn_numbers x_kind, out_kind; /**< where a backend has two kinds of numbers */
 } dn_linear_args;
 
 /** out[t] = layer_norm(x[t] + bias + residual[t]): what follows a linear() whose inputs are split
@@ -117,6 +121,7 @@ typedef struct dn_kernels {
     double (*measure_peak)(int ms);
     /** The scalar backend that rounds as this one does: what its results are held against. */
     const struct dn_kernels *oracle;
+    const dn_device_ops *device; /**< NULL: operands are floats in the host's memory */
 } dn_kernels;
 
 void dn_weight_free(dn_weight *weight);

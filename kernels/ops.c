@@ -1,5 +1,7 @@
 #include "kernels/ops.h"
 
+#include "kernels/device.h"
+
 /* Every formula sees all the names; which of them it uses is its own matter. */
 #define DN_NAMES                                                                                   \
     __attribute__((unused)) const double T = shape->T, R = shape->R, S2 = shape->S2, H = shape->H, \
@@ -23,3 +25,9 @@ const dn_op dn_ops[DN_OP_COUNT] = {
 #include "kernels/ops.def"
 #undef DN_OP
 };
+
+const char *const dn_pass_group_names[DN_GROUPS] = {[DN_GROUP_EMBED] = "embed",
+                                                    [DN_GROUP_LINEAR] = "linear",
+                                                    [DN_GROUP_ATTENTION] = "attention",
+                                                    [DN_GROUP_NORM] = "norm",
+                                                    [DN_GROUP_HEADS] = "heads"};

@@ -78,7 +78,7 @@ int dn_kernels_list(const dn_kernels **table, const char **names, int max) {
 
 void dn_weight_free(dn_weight *weight) {
     if (weight) {
-        free(weight->packed);
+        (weight->release ? weight->release : free)(weight->packed);
         *weight = (dn_weight){0};
     }
 }

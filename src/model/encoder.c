@@ -3,13 +3,15 @@
 #include <math.h>
 #include <string.h>
 
-/** What every step of one pass needs. */
+/** What every step of one pass needs. With a device, `batch` and `score` lie there, of the size
+ * that the pass was filled up to. */
 typedef struct pass {
     const dn_config *config;
     const dn_weights *weights;
     const dn_kernels *kernels;
     dn_workspace *space;
     const dn_batch *batch;
+    float *score;
 } pass;
 
 static void probe(const pass *p, int layer) {
@@ -19,14 +21,25 @@ static void probe(const pass *p, int layer) {
     }
 }
 
-static void project(const pass *p, int n, const float *x, const dn_dense *dense, dn_activation act,
-                    float *out) {
+/** Kinds of numbers in and out: activations between layers, floats towards the scores. */
+typedef struct kinds {
+    dn_numbers x, out;
+} kinds;
+
+static const kinds in_layers = {DN_ELEMENTS, DN_ELEMENTS};
+static const kinds of_texts = {DN_FLOATS, DN_FLOATS};
+static const kinds of_tokens = {DN_ELEMENTS, DN_FLOATS};
+
+static void project(const pass *p, kinds kind, int n, const float *x, const dn_dense *dense,
+                    dn_activation act, float *out) {
     p->kernels->linear(&(dn_linear_args){.n_tokens = n,
                                          .x = x,
                                          .weight = &dense->weight,
                                          .bias = dense->bias,
                                          .activation = act,
-                                         .out = out});
+                                         .out = out,
+                                         .x_kind = kind.x,
+                                         .out_kind = kind.out});
 }
 
 static void embed(const pass *p) {
@@ -48,7 +61,8 @@ static void embed(const pass *p) {
         .out = out,
     });
     if (projected) {
-        project(p, p->batch->n_tokens, out, &weights->projection, DN_ACT_NONE, p->space->x);
+        project(p, in_layers, p->batch->n_tokens, out, &weights->projection, DN_ACT_NONE,
+                p->space->x);
     }
 }
 
@@ -84,10 +98,10 @@ static void attend(const pass *p) {
 static void run_layer(const pass *p, const dn_layer *layer) {
     dn_workspace *space = p->space;
     int n_tokens = p->batch->n_tokens;
-    project(p, n_tokens, space->x, &layer->qkv, DN_ACT_NONE, space->wide);
+    project(p, in_layers, n_tokens, space->x, &layer->qkv, DN_ACT_NONE, space->wide);
     attend(p);
     project_back(p, space->context, &layer->out, &layer->attention_norm);
-    project(p, n_tokens, space->x, &layer->up, DN_ACT_GELU, space->wide);
+    project(p, in_layers, n_tokens, space->x, &layer->up, DN_ACT_GELU, space->wide);
     project_back(p, space->wide, &layer->down, &layer->output_norm);
 }
 
@@ -129,27 +143,64 @@ static void finish_heads(const pass *p, bool tokens, int n_rows, int stride, flo
 }
 
 /** Columns [begin, begin + width) of the score rows. */
-static void put_columns(const pass *p, const float *from, int begin, int width, float *score) {
+static void put_columns(const pass *p, const float *from, int begin, int width) {
     size_t stride = (size_t)p->config->score_width, n = (size_t)width;
     for (int row = 0; row < p->batch->n_rows; row++) {
-        memcpy(score + (size_t)row * stride + begin, from + (size_t)row * n, n * sizeof *from);
+        memcpy(p->score + (size_t)row * stride + begin, from + (size_t)row * n, n * sizeof *from);
     }
 }
 
-static void run_text_heads(const pass *p, float *score) {
+/** The columns of the heads of one matrix, for the device. */
+static void list_columns(const pass *p, bool tokens, dn_score_args *args) {
+    static const dn_finish finish[DN_HEAD_KINDS] = {[DN_HEAD_SOFTMAX] = DN_FINISH_SOFTMAX,
+                                                    [DN_HEAD_SIGMOID] = DN_FINISH_SIGMOID,
+                                                    [DN_HEAD_TOKENS] = DN_FINISH_SOFTMAX};
+    for (int i = 0; i < p->config->n_model_heads; i++) {
+        const dn_model_head *head = &p->config->model_head[i];
+        if (head->kind != DN_HEAD_EMBEDDING && (head->kind == DN_HEAD_TOKENS) == tokens) {
+            args->columns[args->n_columns++] =
+                (dn_columns){head->begin, head->n_labels,
+                             p->space->wants_logits ? DN_AS_IS : finish[head->kind]};
+        }
+    }
+}
+
+/** Logits of all heads of one matrix to their place in the scores. */
+static void score_heads(const pass *p, bool tokens, int n_rows, int width, float *logits,
+                        float *score) {
+    if (p->kernels->device) {
+        dn_score_args args = {
+            .n_rows = n_rows,
+            .width = width,
+            .x = logits,
+            .out = score,
+            .out_stride = tokens ? width : p->config->score_width,
+        };
+        list_columns(p, tokens, &args);
+        p->kernels->device->score(&args);
+        return;
+    }
+    finish_heads(p, tokens, n_rows, width, logits);
+    if (tokens) {
+        memcpy(score, logits, (size_t)n_rows * (size_t)width * sizeof *logits);
+    } else {
+        put_columns(p, logits, 0, width);
+    }
+}
+
+static void run_text_heads(const pass *p) {
     const dn_config *config = p->config;
     dn_workspace *space = p->space;
     int n_rows = p->batch->n_rows;
     const float *features = space->pooled;
     pool(p, config->n_parts, config->part);
     if (config->has_dense) {
-        project(p, n_rows, space->pooled, &p->weights->dense, config->family->dense_activation,
-                space->features);
+        project(p, of_texts, n_rows, space->pooled, &p->weights->dense,
+                config->family->dense_activation, space->features);
         features = space->features;
     }
-    project(p, n_rows, features, &p->weights->heads, DN_ACT_NONE, space->logits);
-    finish_heads(p, false, n_rows, config->text_width, space->logits);
-    put_columns(p, space->logits, 0, config->text_width, score);
+    project(p, of_texts, n_rows, features, &p->weights->heads, DN_ACT_NONE, space->logits);
+    score_heads(p, false, n_rows, config->text_width, space->logits, p->score);
 }
 
 /** As sentence-transformers: x / max(|x|, 1e-12). */
@@ -166,46 +217,64 @@ static void make_unit_length(int n_rows, int width, float *x) {
     }
 }
 
-static void run_embeddings(const pass *p, float *score) {
+static void score_embedding(const pass *p, const dn_model_head *head, bool unit_length) {
+    float *pooled = p->space->pooled;
+    if (p->kernels->device) {
+        p->kernels->device->score(&(dn_score_args){
+            .n_rows = p->batch->n_rows,
+            .width = head->n_labels,
+            .n_columns = 1,
+            .columns = {{0, head->n_labels, unit_length ? DN_UNIT_LENGTH : DN_AS_IS}},
+            .x = pooled,
+            .out = p->score,
+            .out_begin = head->begin,
+            .out_stride = p->config->score_width,
+        });
+        return;
+    }
+    if (unit_length) {
+        make_unit_length(p->batch->n_rows, head->n_labels, pooled);
+    }
+    put_columns(p, pooled, head->begin, head->n_labels);
+}
+
+static void run_embeddings(const pass *p) {
     for (int i = 0; i < p->config->n_model_heads; i++) {
         const dn_model_head *head = &p->config->model_head[i];
         const dn_embedding_form *form = &p->config->form[i];
         if (head->kind == DN_HEAD_EMBEDDING) {
             pool(p, 1, &form->pooling);
-            if (form->unit_length) {
-                make_unit_length(p->batch->n_rows, head->n_labels, p->space->pooled);
-            }
-            put_columns(p, p->space->pooled, head->begin, head->n_labels, score);
+            score_embedding(p, head, form->unit_length);
         }
     }
 }
 
-static void run_token_heads(const pass *p, float *token_score) {
+static void run_token_heads(const pass *p) {
     int n_tokens = p->batch->n_tokens, width = p->config->token_width;
     float *logits = p->space->token_logits;
-    project(p, n_tokens, p->space->x, &p->weights->token_heads, DN_ACT_NONE, logits);
-    finish_heads(p, true, n_tokens, width, logits);
-    memcpy(token_score, logits, (size_t)n_tokens * (size_t)width * sizeof *logits);
+    project(p, of_tokens, n_tokens, p->space->x, &p->weights->token_heads, DN_ACT_NONE, logits);
+    score_heads(p, true, n_tokens, width, logits,
+                p->score + (size_t)p->batch->n_rows * (size_t)p->config->score_width);
 }
 
-static void run_heads(const pass *p, float *score) {
+static void run_heads(const pass *p) {
     if (p->config->text_width > 0) {
-        run_text_heads(p, score);
+        run_text_heads(p);
     }
-    run_embeddings(p, score);
+    run_embeddings(p);
     if (p->config->token_width > 0) {
-        run_token_heads(p, score + (size_t)p->batch->n_rows * (size_t)p->config->score_width);
+        run_token_heads(p);
     }
 }
 
 void dn_encoder_run(const dn_config *config, const dn_weights *weights, const dn_kernels *kernels,
                     dn_workspace *space, const dn_batch *batch, float *score) {
-    pass p = {config, weights, kernels, space, batch};
+    pass p = {config, weights, kernels, space, batch, score};
     embed(&p);
     probe(&p, 0);
     for (int i = 0; i < config->layers; i++) {
         run_layer(&p, &weights->layer[i]);
         probe(&p, i + 1);
     }
-    run_heads(&p, score);
+    run_heads(&p);
 }

@@ -8,10 +8,21 @@
  *    x ─ pool ─▶ pooled ─ dense ─▶ features ─ heads ─▶ logits ─ softmax ─▶ score
  *
  * `wide` serves q|k|v [T][3H] and the feed-forward [T][I] in turn, so that it stays in cache. */
+#include "model/model.h"
 #include "model/weights.h"
 
+/** A batch between submit and wait. */
+typedef struct dn_flight {
+    dn_batch batch; /**< on the host: what wait() will score */
+    dn_lane *lane;  /**< on a device: where it is being scored */
+    int filled_rows;
+} dn_flight;
+
 struct dn_workspace {
+    const dn_device_ops *device; /**< whose memory the buffers are in; NULL: the host's */
     int max_tokens, max_rows;
+    dn_flight *flight; /**< [depth], used in turn */
+    int depth, n_flying, oldest;
     float *x;            /**< [T][H] */
     float *wide;         /**< [T][max(3H, I)] */
     float *context;      /**< [T][max(H, E)] */
@@ -25,7 +36,8 @@ struct dn_workspace {
     void *probe_ctx;
 };
 
-/** Requires a checked batch that fits the workspace. `score` as in dn_model_score. */
+/** Requires a checked batch that fits the workspace. `score` as in dn_model_score. With a device:
+ * batch and score of a pass that has begun. */
 void dn_encoder_run(const dn_config *config, const dn_weights *weights, const dn_kernels *kernels,
                     dn_workspace *space, const dn_batch *batch, float *score);
 

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/encoder.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,47 +162,111 @@ size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens) {
            (size_t)n_tokens * (size_t)model->config.token_width;
 }
 
-static float *floats(size_t rows, size_t width) {
-    return dn_alloc_aligned(ALIGN, rows * width * sizeof(float));
+/** A buffer of the workspace: what it holds and how large it is. */
+typedef struct buffer {
+    float **at;
+    dn_numbers kind;
+    size_t n;
+} buffer;
+
+enum { N_BUFFERS = 8 };
+
+/** All buffers for so many tokens and rows; those of size 0 are not needed by the model. */
+static void list_buffers(const dn_model *model, dn_workspace *space, size_t tokens, size_t rows,
+                         buffer list[N_BUFFERS]) {
+    const dn_config *config = &model->config;
+    size_t hidden = (size_t)config->hidden, inner = (size_t)config->intermediate;
+    size_t embedding = (size_t)config->embedding;
+    size_t parts = config->n_parts > 0 ? (size_t)config->n_parts : 1;
+    int longest =
+        space->max_tokens < config->max_positions ? space->max_tokens : config->max_positions;
+    buffer all[N_BUFFERS] = {
+        {&space->x, DN_ELEMENTS, tokens * hidden},
+        {&space->wide, DN_ELEMENTS, tokens * (3 * hidden > inner ? 3 * hidden : inner)},
+        {&space->context, DN_ELEMENTS, tokens * (hidden > embedding ? hidden : embedding)},
+        {&space->pooled, DN_FLOATS, rows * parts * hidden},
+        {&space->features, DN_FLOATS, config->has_dense ? rows * hidden : 0},
+        {&space->logits, DN_FLOATS, rows * (size_t)config->text_width},
+        {&space->token_logits, DN_FLOATS, tokens * (size_t)config->token_width},
+        {&space->scratch, DN_FLOATS,
+         model->kernels->attention_scratch(longest, config->hidden, config->heads)},
+    };
+    memcpy(list, all, sizeof all);
+}
+
+static dn_status reserve(const dn_workspace *space, const buffer *list) {
+    for (int i = 0; i < N_BUFFERS; i++) {
+        if (list[i].n > 0 && space->device) {
+            DN_TRY(space->device->reserve(list[i].kind, list[i].n, list[i].at));
+        } else if (list[i].n > 0) {
+            *list[i].at = dn_alloc_aligned(ALIGN, list[i].n * sizeof(float));
+        }
+    }
+    return DN_OK;
+}
+
+static dn_status open_flights(const dn_model *model, dn_workspace *space) {
+    dn_lane_conf conf = {.max_tokens = space->max_tokens,
+                         .max_rows = space->max_rows,
+                         .row_width = model->config.score_width,
+                         .token_width = model->config.token_width};
+    space->depth = space->device ? space->device->n_lanes : 1;
+    space->flight = dn_alloc_array((size_t)space->depth, sizeof *space->flight);
+    for (int i = 0; i < space->depth && space->device; i++) {
+        DN_TRY(space->device->lane_new(&conf, &space->flight[i].lane));
+    }
+    return DN_OK;
 }
 
 dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
                            dn_workspace **out) {
-    const dn_config *config = &model->config;
-    size_t tokens = (size_t)max_tokens, rows = (size_t)max_rows, hidden = (size_t)config->hidden;
-    size_t inner = (size_t)config->intermediate, embedding = (size_t)config->embedding;
-    size_t parts = config->n_parts > 0 ? (size_t)config->n_parts : 1;
-    int longest = max_tokens < config->max_positions ? max_tokens : config->max_positions;
     if (max_tokens < 1 || max_rows < 1) {
         return DN_FAIL(CONFIG, "a batch of %d tokens and %d rows holds no text", max_tokens,
                        max_rows);
     }
     dn_workspace *space = dn_alloc(sizeof *space);
+    int tokens = max_tokens, rows = max_rows;
+    space->device = model->kernels->device;
     space->max_tokens = max_tokens;
     space->max_rows = max_rows;
-    space->x = floats(tokens, hidden);
-    space->wide = floats(tokens, 3 * hidden > inner ? 3 * hidden : inner);
-    space->context = floats(tokens, hidden > embedding ? hidden : embedding);
-    space->pooled = floats(rows, parts * hidden);
-    space->features = config->has_dense ? floats(rows, hidden) : NULL;
-    space->logits = floats(rows, (size_t)config->text_width);
-    space->token_logits = floats(tokens, (size_t)config->token_width);
-    space->scratch =
-        floats(model->kernels->attention_scratch(longest, config->hidden, config->heads), 1);
+    if (space->device) {
+        space->device->fill_up(&tokens, &rows);
+    }
+    buffer list[N_BUFFERS];
+    list_buffers(model, space, (size_t)tokens, (size_t)rows, list);
+    dn_status status;
+    DN_TRY_GO(reserve(space, list), refused);
+    DN_TRY_GO(open_flights(model, space), refused);
     *out = space;
     return DN_OK;
+refused:
+    dn_workspace_free(space);
+    return status;
 }
 
 void dn_workspace_free(dn_workspace *workspace) {
-    if (workspace) {
-        float *buffers[] = {workspace->x,       workspace->wide,        workspace->context,
-                            workspace->pooled,  workspace->features,    workspace->logits,
-                            workspace->scratch, workspace->token_logits};
-        for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+    if (!workspace) {
+        return;
+    }
+    for (int i = 0; i < workspace->depth && workspace->device; i++) {
+        workspace->device->lane_free(workspace->flight[i].lane);
+    }
+    float *buffers[N_BUFFERS] = {workspace->x,       workspace->wide,        workspace->context,
+                                 workspace->pooled,  workspace->features,    workspace->logits,
+                                 workspace->scratch, workspace->token_logits};
+    for (int i = 0; i < N_BUFFERS; i++) {
+        if (workspace->device) {
+            workspace->device->release(buffers[i]);
+        } else {
             free(buffers[i]);
         }
-        free(workspace);
     }
+    free(workspace->flight);
+    free(workspace);
+}
+
+int dn_workspace_depth(const dn_workspace *workspace) {
+    return workspace->depth;
 }
 
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx) {
@@ -243,11 +308,75 @@ static dn_status check_batch(const dn_model *model, const dn_workspace *space,
     return DN_OK;
 }
 
+/** Operations differ where logits are wanted, and where the host looks between them. */
+enum { SCORES, LOGITS, WATCHED = -1 };
+
+static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *flight) {
+    const dn_batch *batch = &flight->batch;
+    dn_pass pass = {.n_tokens = batch->n_tokens,
+                    .n_rows = batch->n_rows,
+                    .token = batch->token,
+                    .row_start = batch->row_start,
+                    .variant = space->probe          ? WATCHED
+                               : space->wants_logits ? LOGITS
+                                                     : SCORES};
+    DN_TRY(space->device->begin(flight->lane, &pass));
+    flight->filled_rows = pass.n_rows;
+    if (!pass.known) {
+        dn_batch filled = {pass.n_rows, pass.n_tokens, pass.token, pass.row_start};
+        dn_encoder_run(&model->config, &model->weights, model->kernels, space, &filled, pass.score);
+    }
+    return space->device->end(flight->lane);
+}
+
+dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const dn_batch *batch) {
+    assert(workspace->n_flying < workspace->depth);
+    DN_TRY(check_batch(model, workspace, batch));
+    dn_flight *flight =
+        &workspace->flight[(workspace->oldest + workspace->n_flying) % workspace->depth];
+    flight->batch = *batch;
+    if (workspace->device && batch->n_rows > 0) {
+        DN_TRY(begin(model, workspace, flight));
+    }
+    workspace->n_flying++;
+    return DN_OK;
+}
+
+/** The pass's scores without the rows that filled it up. */
+static dn_status fetch(const dn_model *model, const dn_workspace *space, const dn_flight *flight,
+                       float *score, dn_pass_times *times) {
+    size_t width = (size_t)model->config.score_width;
+    size_t token_width = (size_t)model->config.token_width;
+    size_t rows = (size_t)flight->batch.n_rows, tokens = (size_t)flight->batch.n_tokens;
+    const float *from;
+    DN_TRY(space->device->wait(flight->lane, &from, times));
+    memcpy(score, from, rows * width * sizeof *score);
+    memcpy(score + rows * width, from + (size_t)flight->filled_rows * width,
+           tokens * token_width * sizeof *score);
+    return DN_OK;
+}
+
+dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
+                        dn_pass_times *times) {
+    assert(workspace->n_flying > 0);
+    dn_flight *flight = &workspace->flight[workspace->oldest];
+    dn_pass_times unwanted, *into = times ? times : &unwanted;
+    workspace->oldest = (workspace->oldest + 1) % workspace->depth;
+    workspace->n_flying--;
+    *into = (dn_pass_times){0};
+    if (flight->batch.n_rows == 0) {
+        return DN_OK;
+    }
+    if (workspace->device) {
+        return fetch(model, workspace, flight, score, into);
+    }
+    dn_encoder_run(&model->config, &model->weights, model->kernels, workspace, &flight->batch,
+                   score);
+    return DN_OK;
+}
+
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score) {
-    DN_TRY(check_batch(model, workspace, batch));
-    if (batch->n_rows > 0) {
-        dn_encoder_run(&model->config, &model->weights, model->kernels, workspace, batch, score);
-    }
-    return DN_OK;
+    DN_TRY(dn_model_submit(model, workspace, batch));
+    return dn_model_wait(model, workspace, score, NULL);
 }

@@ -71,6 +71,17 @@ size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens);
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score);
 
+/** How many batches may be under way before the oldest must be waited for: 1 on the host. */
+int dn_workspace_depth(const dn_workspace *workspace);
+
+/** The two halves of dn_model_score. With a device, submit packs, copies and starts, and wait
+ * blocks until the oldest batch is done; on the host wait does the work and `batch` is lent until
+ * then. Requires fewer than depth batches under way for submit, and one for wait. `times` may be
+ * NULL; without a device it is all 0.    errors  DATA: the batch; SYSTEM: the device */
+dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const dn_batch *batch);
+dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
+                        dn_pass_times *times);
+
 /** Called after the embedding (layer 0) and each layer with its hidden states [T][H]: for goldens.
  */
 typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tokens, int width);

@@ -27,6 +27,26 @@ static float *floats(size_t n) {
     return dn_alloc_aligned(ALIGN, n * sizeof(float));
 }
 
+/** Ends the reading of n numbers into `host`: they go where the backend's operations find them.
+ * takes  host */
+static dn_status settle(loader *load, dn_status status, dn_numbers kind, size_t n, float *host,
+                        float **out) {
+    const dn_device_ops *device = load->kernels->device;
+    load->bytes += (int64_t)(n * sizeof(float));
+    if (!device) {
+        *out = host;
+        return status;
+    }
+    if (status == DN_OK) {
+        status = device->reserve(kind, n, out);
+    }
+    if (status == DN_OK) {
+        status = device->upload(kind, host, n, *out);
+    }
+    free(host);
+    return status;
+}
+
 /** Rows [first, first + rows) of the tensor `name` [dim...]. */
 static dn_status read_rows(loader *load, const char *name, int n_dims, const uint64_t *dim,
                            uint64_t first, uint64_t rows, float *out) {
@@ -52,22 +72,27 @@ static dn_status read_table(loader *load, const char *name, int rows, int first,
     char full[MAX_NAME];
     uint64_t dim[2] = {(uint64_t)rows, (uint64_t)load->config->embedding};
     snprintf(full, sizeof full, "%sembeddings.%s.weight", load->prefix, name);
-    *out = floats((uint64_t)keep * dim[1]);
-    load->bytes += (int64_t)((uint64_t)keep * dim[1] * sizeof(float));
-    return read_rows(load, full, 2, dim, (uint64_t)first, (uint64_t)keep, *out);
+    size_t n = (size_t)keep * dim[1];
+    float *table = floats(n);
+    dn_status status = read_rows(load, full, 2, dim, (uint64_t)first, (uint64_t)keep, table);
+    return settle(load, status, DN_ELEMENTS, n, table, out);
+}
+
+static dn_status read_vector(loader *load, const char *owner, const char *part, int width,
+                             float **out) {
+    uint64_t dim = (uint64_t)width;
+    float *vector = floats(dim);
+    dn_status status = read_tensor(load, owner, part, 1, &dim, vector);
+    return settle(load, status, DN_FLOATS, dim, vector, out);
 }
 
 /** Checkpoints that came from TensorFlow call weight and bias gamma and beta. */
 static dn_status read_norm(loader *load, const char *name, int width, dn_norm *norm) {
-    uint64_t dim = (uint64_t)width;
     char *old = dn_format("%s.gamma", name);
     bool is_old = dn_checkpoint_has(load->checkpoint, old);
     free(old);
-    norm->gamma = floats(dim);
-    norm->beta = floats(dim);
-    load->bytes += (int64_t)(2 * dim * sizeof(float));
-    DN_TRY(read_tensor(load, name, is_old ? "gamma" : "weight", 1, &dim, norm->gamma));
-    return read_tensor(load, name, is_old ? "beta" : "bias", 1, &dim, norm->beta);
+    DN_TRY(read_vector(load, name, is_old ? "gamma" : "weight", width, &norm->gamma));
+    return read_vector(load, name, is_old ? "beta" : "bias", width, &norm->beta);
 }
 
 static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, int k, float *matrix,
@@ -89,15 +114,14 @@ static dn_status read_dense(loader *load, const block *blocks, int n_blocks, int
     for (int i = 0; i < n_blocks; i++) {
         n += blocks[i].rows;
     }
-    dense->bias = floats((size_t)n);
-    float *matrix = floats((size_t)n * (size_t)k);
-    dn_status status = read_blocks(load, blocks, n_blocks, k, matrix, dense->bias);
+    float *bias = floats((size_t)n), *matrix = floats((size_t)n * (size_t)k);
+    dn_status status = read_blocks(load, blocks, n_blocks, k, matrix, bias);
     if (status == DN_OK) {
         status = load->kernels->pack(matrix, n, k, &dense->weight);
     }
     free(matrix);
-    load->bytes += (int64_t)dense->weight.bytes + (int64_t)((size_t)n * sizeof(float));
-    return status;
+    load->bytes += (int64_t)dense->weight.bytes;
+    return settle(load, status, DN_FLOATS, (size_t)n, bias, &dense->bias);
 }
 
 static dn_status read_one(loader *load, const char *layer, const char *name, int n, int k,
@@ -149,7 +173,8 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
     if (types) {
         DN_TRY(read_table(load, types, config->types, 0, 1, &out->type));
     } else {
-        out->type = floats((size_t)config->embedding);
+        size_t n = (size_t)config->embedding;
+        DN_TRY(settle(load, DN_OK, DN_ELEMENTS, n, floats(n), &out->type));
     }
     if (config->embedding != config->hidden) {
         DN_TRY(read_one(load, load->prefix, load->family->projection, config->hidden,
@@ -195,7 +220,8 @@ dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
                    .kernels = kernels,
                    .prefix = dn_checkpoint_has(checkpoint, name) ? family->prefix : ""};
     *out = (dn_weights){.layer = dn_alloc_array((size_t)config->layers, sizeof(dn_layer)),
-                        .n_layers = config->layers};
+                        .n_layers = config->layers,
+                        .device = kernels->device};
     DN_TRY(read_embeddings(&load, out));
     for (int i = 0; i < config->layers; i++) {
         DN_TRY(read_layer(&load, i, &out->layer[i]));
@@ -205,14 +231,22 @@ dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
     return DN_OK;
 }
 
-static void free_dense(dn_dense *dense) {
-    dn_weight_free(&dense->weight);
-    free(dense->bias);
+static void free_vector(const dn_weights *weights, float *vector) {
+    if (weights->device) {
+        weights->device->release(vector);
+    } else {
+        free(vector);
+    }
 }
 
-static void free_norm(dn_norm *norm) {
-    free(norm->gamma);
-    free(norm->beta);
+static void free_dense(const dn_weights *weights, dn_dense *dense) {
+    dn_weight_free(&dense->weight);
+    free_vector(weights, dense->bias);
+}
+
+static void free_norm(const dn_weights *weights, dn_norm *norm) {
+    free_vector(weights, norm->gamma);
+    free_vector(weights, norm->beta);
 }
 
 void dn_weights_free(dn_weights *weights) {
@@ -220,19 +254,19 @@ void dn_weights_free(dn_weights *weights) {
         dn_layer *layer = &weights->layer[i];
         dn_dense *dense[] = {&layer->qkv, &layer->out, &layer->up, &layer->down};
         for (int j = 0; j < 4; j++) {
-            free_dense(dense[j]);
+            free_dense(weights, dense[j]);
         }
-        free_norm(&layer->attention_norm);
-        free_norm(&layer->output_norm);
+        free_norm(weights, &layer->attention_norm);
+        free_norm(weights, &layer->output_norm);
     }
     free(weights->layer);
-    free(weights->word);
-    free(weights->position);
-    free(weights->type);
-    free_norm(&weights->embedding_norm);
-    free_dense(&weights->projection);
-    free_dense(&weights->dense);
-    free_dense(&weights->heads);
-    free_dense(&weights->token_heads);
+    free_vector(weights, weights->word);
+    free_vector(weights, weights->position);
+    free_vector(weights, weights->type);
+    free_norm(weights, &weights->embedding_norm);
+    free_dense(weights, &weights->projection);
+    free_dense(weights, &weights->dense);
+    free_dense(weights, &weights->heads);
+    free_dense(weights, &weights->token_heads);
     *weights = (dn_weights){0};
 }

@@ -1,7 +1,8 @@
 #ifndef DN_MODEL_WEIGHTS_H
 #define DN_MODEL_WEIGHTS_H
 /** The encoder's weights as the kernels want them: float32 vectors and tables, packed matrices,
- * read tensor by tensor so that no second copy of the model is ever in memory.
+ * read tensor by tensor so that no second copy of the model is ever in memory. With a device they
+ * lie there, tables and matrices as its elements.
  *
  * Query, key and value are one matrix [3H][H], all text heads are one matrix [W][features], all
  * token heads one [Wt][H]. What a family does not have is a zero vector (types) or an empty layer
@@ -35,7 +36,8 @@ typedef struct dn_weights {
     dn_layer *layer;
     dn_dense dense; /**< between pooling and text heads */
     dn_dense heads, token_heads;
-    int64_t bytes; /**< of all of the above */
+    int64_t bytes;               /**< of all of the above */
+    const dn_device_ops *device; /**< in whose memory they are; NULL: the host's */
 } dn_weights;
 
 /** MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */

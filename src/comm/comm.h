@@ -1,7 +1,7 @@
 #ifndef DN_COMM_COMM_H
 #define DN_COMM_COMM_H
-/** What ranks tell each other: start-up agreement, the final merge, and, where a model is split over
- * the ranks of a group, the batches and partial sums of its forward pass.
+/** What ranks tell each other: start-up agreement, the final merge, and, where a model is split
+ * over the ranks of a group, the batches and partial sums of its forward pass.
  *
  *   dn_comm *world;
  *   DN_TRY(dn_comm_open(&world));              self without a launcher, MPI under one
@@ -45,7 +45,8 @@ typedef struct dn_parts {
 
 /** One way to connect ranks: self, mpi. `sum` works where the activations live: in host memory for
  * those two; a backend of a device (NCCL) takes device memory there and enqueues on its stream,
- * while its start-up calls go the way of the communicator that it was split from. Callers use the functions below. */
+ * while its start-up calls go the way of the communicator that it was split from. Callers use the
+ * functions below. */
 typedef struct dn_comm_ops {
     const char *name;
     dn_status (*barrier)(dn_comm *comm);

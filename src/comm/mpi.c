@@ -21,8 +21,8 @@ typedef struct mpi_comm {
     dn_comm base;
     MPI_Comm handle;
     bool is_world;
-    float *parts; /* of the other ranks, for sum; NULL before reserve */
-    size_t room;  /* floats of each */
+    float *parts;          /* of the other ranks, for sum; NULL before reserve */
+    size_t room;           /* floats of each */
     MPI_Request *requests; /* two for each other rank */
 } mpi_comm;
 
@@ -209,9 +209,9 @@ static dn_status exchange_floats(dn_comm *comm, float *values, size_t count,
         slice in = step->scatter ? mine : theirs, out = step->scatter ? theirs : mine;
         float *to = step->scatter ? own->parts + (size_t)r * own->room : values + theirs.begin;
         if (r != comm->rank) {
-            DN_TRY(check(MPI_Irecv(to, in.n, MPI_FLOAT, r, step->tag, own->handle,
-                                   &own->requests[n++]),
-                         "MPI_Irecv"));
+            DN_TRY(check(
+                MPI_Irecv(to, in.n, MPI_FLOAT, r, step->tag, own->handle, &own->requests[n++]),
+                "MPI_Irecv"));
             DN_TRY(check(MPI_Isend(values + out.begin, out.n, MPI_FLOAT, r, step->tag, own->handle,
                                    &own->requests[n++]),
                          "MPI_Isend"));
@@ -274,8 +274,8 @@ static mpi_comm *new_comm(const dn_comm *like) {
 
 static dn_status mpi_split(dn_comm *comm, int colour, dn_comm **group) {
     mpi_comm *fresh = new_comm(comm);
-    dn_status status =
-        check(MPI_Comm_split(handle_of(comm), colour, comm->rank, &fresh->handle), "MPI_Comm_split");
+    dn_status status = check(MPI_Comm_split(handle_of(comm), colour, comm->rank, &fresh->handle),
+                             "MPI_Comm_split");
     if (status == DN_OK) {
         status = look_around(fresh);
     }

@@ -7,6 +7,7 @@
  * that the pass was filled up to. */
 typedef struct pass {
     const dn_config *config;
+    const dn_shard *shard;
     const dn_weights *weights;
     const dn_kernels *kernels;
     dn_workspace *space;
@@ -42,9 +43,28 @@ static void project(const pass *p, kinds kind, int n, const float *x, const dn_d
                                          .out_kind = kind.out});
 }
 
-static void embed(const pass *p) {
+/** x = norm(x + bias + partial), where the group's partial sums are added up first. */
+static dn_status sum_and_norm(const pass *p, float *partial, int width, const float *bias,
+                              const float *residual, const dn_norm *norm, float *x) {
+    DN_TRY(dn_comm_sum(p->shard->group, partial, (size_t)p->batch->n_tokens * (size_t)width));
+    p->kernels->add_norm(&(dn_add_norm_args){
+        .n_tokens = p->batch->n_tokens,
+        .hidden = width,
+        .x = partial,
+        .bias = bias,
+        .residual = residual,
+        .gamma = norm->gamma,
+        .beta = norm->beta,
+        .epsilon = p->config->epsilon,
+        .out = x,
+    });
+    return DN_OK;
+}
+
+static dn_status embed(const pass *p) {
     const dn_weights *weights = p->weights;
-    bool projected = weights->projection.weight.packed != NULL;
+    const dn_slice *words = &p->shard->words;
+    bool projected = weights->projection.weight.packed != NULL, is_part = p->shard->group != NULL;
     float *out = projected ? p->space->context : p->space->x;
     p->kernels->embed(&(dn_embed_args){
         .n_tokens = p->batch->n_tokens,
@@ -52,23 +72,36 @@ static void embed(const pass *p) {
         .hidden = p->config->embedding,
         .token = p->batch->token,
         .row_start = p->batch->row_start,
+        .first_word = words->begin,
+        .n_words = words->n,
         .word = weights->word,
         .position = weights->position,
         .type = weights->type,
-        .gamma = weights->embedding_norm.gamma,
+        .gamma = is_part ? NULL : weights->embedding_norm.gamma,
         .beta = weights->embedding_norm.beta,
         .epsilon = p->config->epsilon,
         .out = out,
     });
+    if (is_part) {
+        DN_TRY(
+            sum_and_norm(p, out, p->config->embedding, NULL, NULL, &weights->embedding_norm, out));
+    }
     if (projected) {
         project(p, in_layers, p->batch->n_tokens, out, &weights->projection, DN_ACT_NONE,
                 p->space->x);
     }
+    return DN_OK;
 }
 
 /** x = norm(x + dense(in)) */
-static void project_back(const pass *p, const float *in, const dn_dense *dense,
-                         const dn_norm *norm) {
+static dn_status project_back(const pass *p, const float *in, const dn_dense *dense,
+                              const dn_norm *norm) {
+    if (p->shard->group) {
+        dn_dense own = {.weight = dense->weight};
+        project(p, in_layers, p->batch->n_tokens, in, &own, DN_ACT_NONE, p->space->partial);
+        return sum_and_norm(p, p->space->partial, p->config->hidden, dense->bias, p->space->x, norm,
+                            p->space->x);
+    }
     p->kernels->linear(&(dn_linear_args){
         .n_tokens = p->batch->n_tokens,
         .x = in,
@@ -80,14 +113,15 @@ static void project_back(const pass *p, const float *in, const dn_dense *dense,
         .epsilon = p->config->epsilon,
         .out = p->space->x,
     });
+    return DN_OK;
 }
 
 static void attend(const pass *p) {
     p->kernels->attention(&(dn_attention_args){
         .n_tokens = p->batch->n_tokens,
         .n_rows = p->batch->n_rows,
-        .hidden = p->config->hidden,
-        .heads = p->config->heads,
+        .hidden = p->shard->width.n,
+        .heads = p->shard->heads.n,
         .row_start = p->batch->row_start,
         .qkv = p->space->wide,
         .out = p->space->context,
@@ -95,14 +129,14 @@ static void attend(const pass *p) {
     });
 }
 
-static void run_layer(const pass *p, const dn_layer *layer) {
+static dn_status run_layer(const pass *p, const dn_layer *layer) {
     dn_workspace *space = p->space;
     int n_tokens = p->batch->n_tokens;
     project(p, in_layers, n_tokens, space->x, &layer->qkv, DN_ACT_NONE, space->wide);
     attend(p);
-    project_back(p, space->context, &layer->out, &layer->attention_norm);
+    DN_TRY(project_back(p, space->context, &layer->out, &layer->attention_norm));
     project(p, in_layers, n_tokens, space->x, &layer->up, DN_ACT_GELU, space->wide);
-    project_back(p, space->wide, &layer->down, &layer->output_norm);
+    return project_back(p, space->wide, &layer->down, &layer->output_norm);
 }
 
 static void pool(const pass *p, int n_parts, const dn_pooling *part) {
@@ -267,14 +301,18 @@ static void run_heads(const pass *p) {
     }
 }
 
-void dn_encoder_run(const dn_config *config, const dn_weights *weights, const dn_kernels *kernels,
-                    dn_workspace *space, const dn_batch *batch, float *score) {
-    pass p = {config, weights, kernels, space, batch, score};
-    embed(&p);
+dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const dn_weights *weights,
+                         const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
+                         float *score) {
+    pass p = {config, shard, weights, kernels, space, batch, score};
+    DN_TRY(embed(&p));
     probe(&p, 0);
     for (int i = 0; i < config->layers; i++) {
-        run_layer(&p, &weights->layer[i]);
+        DN_TRY(run_layer(&p, &weights->layer[i]));
         probe(&p, i + 1);
     }
-    run_heads(&p);
+    if (shard->leads) {
+        run_heads(&p);
+    }
+    return DN_OK;
 }

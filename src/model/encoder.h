@@ -7,6 +7,9 @@
  *    x ─ up, GELU ─▶ wide ─ down, + x, norm ─▶ x
  *    x ─ pool ─▶ pooled ─ dense ─▶ features ─ heads ─▶ logits ─ softmax ─▶ score
  *
+ * Where the model is split (model/shard.h) `out`, `down` and the embedding go by way of `partial`,
+ * which is summed over the group, and x is made from it by add_norm.
+ *
  * `wide` serves q|k|v [T][3H] and the feed-forward [T][I] in turn, so that it stays in cache. */
 #include "model/model.h"
 #include "model/weights.h"
@@ -24,8 +27,10 @@ struct dn_workspace {
     dn_flight *flight; /**< [depth], used in turn */
     int depth, n_flying, oldest;
     float *x;            /**< [T][H] */
-    float *wide;         /**< [T][max(3H, I)] */
+    float *wide;         /**< [T][max(3H, I)], of a shard its own columns */
     float *context;      /**< [T][max(H, E)] */
+    float *partial;      /**< [T][H], NULL without a group */
+    int32_t *message;    /**< a batch on its way through the group, NULL without one */
     float *pooled;       /**< [R][max(parts, 1) * H] */
     float *features;     /**< [R][H], NULL without a dense layer before the heads */
     float *logits;       /**< [R][text_width] */
@@ -37,8 +42,10 @@ struct dn_workspace {
 };
 
 /** Requires a checked batch that fits the workspace. `score` as in dn_model_score. With a device:
- * batch and score of a pass that has begun. */
-void dn_encoder_run(const dn_config *config, const dn_weights *weights, const dn_kernels *kernels,
-                    dn_workspace *space, const dn_batch *batch, float *score);
+ * batch and score of a pass that has begun.
+ *  errors  those of dn_comm_sum, where the model is split */
+dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const dn_weights *weights,
+                         const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
+                         float *score);
 
 #endif

@@ -12,6 +12,7 @@ enum { ALIGN = 64, VOCABULARY_STEP = 64 };
 
 struct dn_model {
     dn_config config;
+    dn_shard shard;
     dn_weights weights;
     const dn_kernels *kernels;
     char *dir;
@@ -55,11 +56,11 @@ static dn_status check_vocabulary(const char *dir, const dn_config *config) {
     return DN_OK;
 }
 
-static double flops_per_token(const dn_config *config) {
-    double hidden = config->hidden, inner = config->intermediate;
+static double flops_per_token(const dn_config *config, const dn_shard *shard) {
+    double hidden = config->hidden, width = shard->width.n, inner = shard->inner.n;
     double embedding = config->embedding == config->hidden ? 0 : config->embedding;
-    return 2.0 * config->layers * (4 * hidden * hidden + 2 * hidden * inner) +
-           2.0 * hidden * (embedding + config->token_width);
+    double once = shard->leads ? embedding + config->token_width : 0;
+    return 2.0 * config->layers * (4 * hidden * width + 2 * hidden * inner) + 2.0 * hidden * once;
 }
 
 static void fill_info(dn_model *model) {
@@ -80,10 +81,12 @@ static void fill_info(dn_model *model) {
         .token_width = config->token_width,
         .sha256 = model->sha256,
         .normalise = config->normalise,
+        .part = model->shard.group ? model->shard.group->rank : 0,
+        .n_parts = model->shard.group ? model->shard.group->size : 1,
         .weight_bytes = model->weights.bytes,
         .n_ignored_tensors = model->n_ignored,
         .ignored_tensor = model->ignored,
-        .flops_per_token = flops_per_token(config),
+        .flops_per_token = flops_per_token(config, &model->shard),
     };
 }
 
@@ -102,7 +105,8 @@ static dn_status note_ignored(void *ctx, const dn_safetensors *file, const dn_te
 static dn_status load_weights(dn_model *model) {
     dn_checkpoint *checkpoint;
     DN_TRY(dn_checkpoint_open(model->dir, &checkpoint));
-    dn_status status = dn_weights_load(checkpoint, &model->config, model->kernels, &model->weights);
+    dn_status status =
+        dn_weights_load(checkpoint, &model->config, &model->shard, model->kernels, &model->weights);
     if (status == DN_OK) {
         dn_checkpoint_each(checkpoint, note_ignored, model);
         status = dn_checkpoint_sha256(checkpoint, model->sha256);
@@ -112,12 +116,31 @@ static dn_status load_weights(dn_model *model) {
 }
 
 dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out) {
+    return dn_model_open_part(dir, kernels, NULL, out);
+}
+
+/** The sums of the data path go through the host's memory: those of a device need a communicator of
+ * its own. */
+static dn_status check_place(const dn_kernels *kernels, const dn_comm *group) {
+    if (kernels->device && group && group->size > 1) {
+        return DN_FAIL(CONFIG,
+                       "backend %s computes on a device, and %s adds up in the host's memory: "
+                       "split a model over CPU ranks (--backend cpu), or use --tp 1",
+                       kernels->name, group->ops->name);
+    }
+    return DN_OK;
+}
+
+dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
+                             dn_model **out) {
     dn_model *model = dn_alloc(sizeof *model);
     model->dir = dn_strdup(dir);
     model->kernels = kernels;
     dn_status status;
     DN_TRY_GO(dn_config_load(dir, &model->config), refused);
     DN_TRY_GO(check_vocabulary(dir, &model->config), refused);
+    DN_TRY_GO(check_place(kernels, group), refused);
+    DN_TRY_GO(dn_shard_make(dir, &model->config, group, &model->shard), refused);
     DN_TRY_GO(load_weights(model), refused);
     fill_info(model);
     *out = model;
@@ -146,15 +169,15 @@ void dn_model_close(dn_model *model) {
 
 double dn_model_flops(const dn_model *model, const dn_batch *batch) {
     const dn_config *config = &model->config;
-    double hidden = config->hidden, pairs = 0;
+    double hidden = config->hidden, width = model->shard.width.n, pairs = 0;
     for (int i = 0; i < batch->n_rows; i++) {
         double length = batch->row_start[i + 1] - batch->row_start[i];
         pairs += length * length;
     }
     double row =
         2 * hidden * (config->n_parts * config->text_width + (config->has_dense ? hidden : 0));
-    return model->info.flops_per_token * batch->n_tokens + 4 * hidden * config->layers * pairs +
-           row * batch->n_rows;
+    return model->info.flops_per_token * batch->n_tokens + 4 * width * config->layers * pairs +
+           (model->shard.leads ? row * batch->n_rows : 0);
 }
 
 size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens) {
@@ -169,27 +192,29 @@ typedef struct buffer {
     size_t n;
 } buffer;
 
-enum { N_BUFFERS = 8 };
+enum { N_BUFFERS = 9 };
 
 /** All buffers for so many tokens and rows; those of size 0 are not needed by the model. */
 static void list_buffers(const dn_model *model, dn_workspace *space, size_t tokens, size_t rows,
                          buffer list[N_BUFFERS]) {
     const dn_config *config = &model->config;
-    size_t hidden = (size_t)config->hidden, inner = (size_t)config->intermediate;
-    size_t embedding = (size_t)config->embedding;
+    const dn_shard *shard = &model->shard;
+    size_t hidden = (size_t)config->hidden, embedding = (size_t)config->embedding;
+    size_t width = (size_t)shard->width.n, inner = (size_t)shard->inner.n;
     size_t parts = config->n_parts > 0 ? (size_t)config->n_parts : 1;
     int longest =
         space->max_tokens < config->max_positions ? space->max_tokens : config->max_positions;
     buffer all[N_BUFFERS] = {
         {&space->x, DN_ELEMENTS, tokens * hidden},
-        {&space->wide, DN_ELEMENTS, tokens * (3 * hidden > inner ? 3 * hidden : inner)},
+        {&space->wide, DN_ELEMENTS, tokens * (3 * width > inner ? 3 * width : inner)},
         {&space->context, DN_ELEMENTS, tokens * (hidden > embedding ? hidden : embedding)},
+        {&space->partial, DN_ELEMENTS, shard->group ? tokens * hidden : 0},
         {&space->pooled, DN_FLOATS, rows * parts * hidden},
         {&space->features, DN_FLOATS, config->has_dense ? rows * hidden : 0},
         {&space->logits, DN_FLOATS, rows * (size_t)config->text_width},
         {&space->token_logits, DN_FLOATS, tokens * (size_t)config->token_width},
         {&space->scratch, DN_FLOATS,
-         model->kernels->attention_scratch(longest, config->hidden, config->heads)},
+         model->kernels->attention_scratch(longest, shard->width.n, shard->heads.n)},
     };
     memcpy(list, all, sizeof all);
 }
@@ -218,6 +243,13 @@ static dn_status open_flights(const dn_model *model, dn_workspace *space) {
     return DN_OK;
 }
 
+static dn_status prepare_group(const dn_model *model, dn_workspace *space) {
+    size_t hidden = (size_t)model->config.hidden, embedding = (size_t)model->config.embedding;
+    size_t n = (size_t)space->max_tokens * (hidden > embedding ? hidden : embedding);
+    space->message = dn_alloc(dn_shard_message_size(space->max_tokens, space->max_rows));
+    return dn_comm_reserve(model->shard.group, n);
+}
+
 dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
                            dn_workspace **out) {
     if (max_tokens < 1 || max_rows < 1) {
@@ -237,6 +269,9 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
     dn_status status;
     DN_TRY_GO(reserve(space, list), refused);
     DN_TRY_GO(open_flights(model, space), refused);
+    if (model->shard.group) {
+        DN_TRY_GO(prepare_group(model, space), refused);
+    }
     *out = space;
     return DN_OK;
 refused:
@@ -251,9 +286,9 @@ void dn_workspace_free(dn_workspace *workspace) {
     for (int i = 0; i < workspace->depth && workspace->device; i++) {
         workspace->device->lane_free(workspace->flight[i].lane);
     }
-    float *buffers[N_BUFFERS] = {workspace->x,       workspace->wide,        workspace->context,
-                                 workspace->pooled,  workspace->features,    workspace->logits,
-                                 workspace->scratch, workspace->token_logits};
+    float *buffers[N_BUFFERS] = {workspace->x,       workspace->wide,         workspace->context,
+                                 workspace->pooled,  workspace->features,     workspace->logits,
+                                 workspace->scratch, workspace->token_logits, workspace->partial};
     for (int i = 0; i < N_BUFFERS; i++) {
         if (workspace->device) {
             workspace->device->release(buffers[i]);
@@ -261,6 +296,7 @@ void dn_workspace_free(dn_workspace *workspace) {
             free(buffers[i]);
         }
     }
+    free(workspace->message);
     free(workspace->flight);
     free(workspace);
 }
@@ -311,6 +347,12 @@ static dn_status check_batch(const dn_model *model, const dn_workspace *space,
 /** Operations differ where logits are wanted, and where the host looks between them. */
 enum { SCORES, LOGITS, WATCHED = -1 };
 
+static dn_status run_encoder(const dn_model *model, dn_workspace *space, const dn_batch *batch,
+                             float *score) {
+    return dn_encoder_run(&model->config, &model->shard, &model->weights, model->kernels, space,
+                          batch, score);
+}
+
 static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *flight) {
     const dn_batch *batch = &flight->batch;
     dn_pass pass = {.n_tokens = batch->n_tokens,
@@ -322,11 +364,13 @@ static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *fl
                                                      : SCORES};
     DN_TRY(space->device->begin(flight->lane, &pass));
     flight->filled_rows = pass.n_rows;
+    dn_status noted = DN_OK;
     if (!pass.known) {
         dn_batch filled = {pass.n_rows, pass.n_tokens, pass.token, pass.row_start};
-        dn_encoder_run(&model->config, &model->weights, model->kernels, space, &filled, pass.score);
+        noted = run_encoder(model, space, &filled, pass.score);
     }
-    return space->device->end(flight->lane);
+    dn_status ended = space->device->end(flight->lane);
+    return noted != DN_OK ? noted : ended;
 }
 
 dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const dn_batch *batch) {
@@ -335,6 +379,10 @@ dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const 
     dn_flight *flight =
         &workspace->flight[(workspace->oldest + workspace->n_flying) % workspace->depth];
     flight->batch = *batch;
+    if (model->shard.group && model->shard.leads && batch->n_rows > 0) {
+        DN_TRY(dn_shard_send(&model->shard, workspace->message, workspace->max_tokens,
+                             workspace->max_rows, batch));
+    }
     if (workspace->device && batch->n_rows > 0) {
         DN_TRY(begin(model, workspace, flight));
     }
@@ -370,13 +418,23 @@ dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *s
     if (workspace->device) {
         return fetch(model, workspace, flight, score, into);
     }
-    dn_encoder_run(&model->config, &model->weights, model->kernels, workspace, &flight->batch,
-                   score);
-    return DN_OK;
+    return run_encoder(model, workspace, &flight->batch, score);
 }
 
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score) {
     DN_TRY(dn_model_submit(model, workspace, batch));
     return dn_model_wait(model, workspace, score, NULL);
+}
+
+dn_status dn_model_receive(const dn_model *model, dn_workspace *workspace, dn_batch *batch,
+                           bool *end) {
+    return dn_shard_receive(&model->shard, workspace->message, workspace->max_tokens,
+                            workspace->max_rows, batch, end);
+}
+
+dn_status dn_model_dismiss(const dn_model *model, dn_workspace *workspace) {
+    return model->shard.group ? dn_shard_send(&model->shard, workspace->message,
+                                              workspace->max_tokens, workspace->max_rows, NULL)
+                              : DN_OK;
 }

@@ -7,6 +7,7 @@
  * object, from sentence-transformers' modules.json or are the checkpoint's own: model/config.h. */
 #include "base/status.h"
 #include "batch/batch.h"
+#include "comm/comm.h"
 #include "kernels/kernels.h"
 
 #include <stdbool.h>
@@ -40,20 +41,29 @@ typedef struct dn_model_info {
     int token_width;       /**< columns of a token: token heads */
     const char *sha256;    /**< of model.safetensors, hex; of shards: of their sums' list */
     const char *normalise; /**< "tweeteval" or "none" */
-    int64_t weight_bytes;  /**< packed, as held in memory */
+    int part, n_parts;     /**< of the model that this rank holds; 0 of 1: all of it */
+    int64_t weight_bytes;  /**< packed, as held in memory by this rank */
     int n_ignored_tensors; /**< in the file, but not asked for by config.json (position_ids, a
                               language-model head) */
     const char *const *ignored_tensor; /**< their names */
-    double flops_per_token; /**< without attention's S-dependent part; see dn_model_flops */
+    double flops_per_token; /**< of this rank's part, without attention's S-dependent share; see
+                               dn_model_flops */
 } dn_model_info;
 
 /** Loads, checks and packs. MODEL errors name the file, tensor or field.   ownership  the caller:
  * dn_model_close */
 dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out);
+
+/** The part of the model that this rank of a group holds: model/shard.h. CONFIG where the attention
+ * heads cannot be shared evenly. A group of one, or NULL, holds all of it.
+ *  collective  no      lends  the group, to one workspace at a time */
+dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
+                             dn_model **out);
 const dn_model_info *dn_model_describe(const dn_model *model);
 void dn_model_close(dn_model *model);
 
-/** Floating-point operations of one forward pass over the batch (2 per multiply-add). */
+/** Floating-point operations of this rank in one forward pass over the batch (2 per multiply-add).
+ */
 double dn_model_flops(const dn_model *model, const dn_batch *batch);
 
 /** Buffers for batches of up to max_tokens and max_rows; one per thread. */
@@ -64,10 +74,23 @@ void dn_workspace_free(dn_workspace *workspace);
 /** Floats that dn_model_score writes for so many rows and tokens. */
 size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens);
 
+/** The batches of a model that is split over a group. The leader (rank 0 of the group) scores and
+ * in the end dismisses the others; these receive a batch and score it, until there is no other:
+ *
+ *    leader      dn_model_score ...                                          dn_model_dismiss
+ *    followers   dn_model_receive, dn_model_score(..., NULL) ...             dn_model_receive: *end
+ *
+ * Workspaces are of the same size on all of them.
+ *  collective  the group      blocks  for each other      errors  SYSTEM; ABORT after
+ *  dn_comm_cancel of the group */
+dn_status dn_model_receive(const dn_model *model, dn_workspace *workspace, dn_batch *batch,
+                           bool *end);
+dn_status dn_model_dismiss(const dn_model *model, dn_workspace *workspace);
+
 /** Scores a batch: score[R][score_width], head after head, and behind it, where the model has token
  * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions long
  * (checked once per batch; FATAL otherwise). No allocation. thread  any, one per workspace
- * blocks  never */
+ * blocks  never; a part of a model as said above. A follower gets no scores: NULL */
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score);
 

@@ -11,16 +11,17 @@ enum { ALIGN = 64, MAX_NAME = 256, MAX_BLOCKS = DN_MAX_HEADS };
 typedef struct loader {
     dn_checkpoint *checkpoint;
     const dn_config *config;
+    const dn_shard *shard;
     const dn_family *family;
     const dn_kernels *kernels;
     const char *prefix; /**< the family's, or "" */
     int64_t bytes;
 } loader;
 
-/** Rows of a concatenated matrix: the tensors NAME.weight [rows][k] and NAME.bias [rows]. */
+/** Rows of a concatenated matrix: of the tensors NAME.weight and NAME.bias. */
 typedef struct block {
     char name[MAX_NAME];
-    int rows;
+    dn_slice rows;
 } block;
 
 static float *floats(size_t n) {
@@ -95,27 +96,55 @@ static dn_status read_norm(loader *load, const char *name, int width, dn_norm *n
     return read_vector(load, name, is_old ? "beta" : "bias", width, &norm->beta);
 }
 
-static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, int k, float *matrix,
-                             float *bias) {
+/** Rows and columns of the matrix "<owner>.weight". */
+static dn_status read_slice(loader *load, const char *owner, dn_slice rows, dn_slice columns,
+                            float *out) {
+    const dn_safetensors *file;
+    const dn_tensor *tensor;
+    uint64_t dim[2] = {(uint64_t)rows.of, (uint64_t)columns.of};
+    uint64_t first = (uint64_t)rows.begin, n_rows = (uint64_t)rows.n;
+    uint64_t begin = (uint64_t)columns.begin, n = (uint64_t)columns.n;
+    char *name = dn_format("%s.weight", owner);
+    dn_status status = dn_checkpoint_need(load->checkpoint, name, 2, dim, &file, &tensor);
+    free(name);
+    if (status == DN_OK && n == dim[1]) {
+        return dn_tensor_floats(file, tensor, first * n, n_rows * n, out);
+    }
+    for (uint64_t row = 0; status == DN_OK && row < n_rows; row++) {
+        status = dn_tensor_floats(file, tensor, (first + row) * dim[1] + begin, n, out + row * n);
+    }
+    return status;
+}
+
+static dn_status read_bias(loader *load, const char *owner, dn_slice rows, float *out) {
+    uint64_t dim = (uint64_t)rows.of;
+    char *name = dn_format("%s.bias", owner);
+    dn_status status = read_rows(load, name, 1, &dim, (uint64_t)rows.begin, (uint64_t)rows.n, out);
+    free(name);
+    return status;
+}
+
+static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, dn_slice columns,
+                             float *matrix, float *bias) {
     for (int i = 0; i < n_blocks; i++) {
-        uint64_t dim[2] = {(uint64_t)blocks[i].rows, (uint64_t)k};
-        DN_TRY(read_tensor(load, blocks[i].name, "weight", 2, dim, matrix));
-        DN_TRY(read_tensor(load, blocks[i].name, "bias", 1, dim, bias));
-        matrix += dim[0] * dim[1];
-        bias += dim[0];
+        dn_slice rows = blocks[i].rows;
+        DN_TRY(read_slice(load, blocks[i].name, rows, columns, matrix));
+        DN_TRY(read_bias(load, blocks[i].name, rows, bias));
+        matrix += (size_t)rows.n * (size_t)columns.n;
+        bias += rows.n;
     }
     return DN_OK;
 }
 
 /** Stacks the blocks into one matrix and packs it. */
-static dn_status read_dense(loader *load, const block *blocks, int n_blocks, int k,
+static dn_status read_dense(loader *load, const block *blocks, int n_blocks, dn_slice columns,
                             dn_dense *dense) {
-    int n = 0;
+    int n = 0, k = columns.n;
     for (int i = 0; i < n_blocks; i++) {
-        n += blocks[i].rows;
+        n += blocks[i].rows.n;
     }
     float *bias = floats((size_t)n), *matrix = floats((size_t)n * (size_t)k);
-    dn_status status = read_blocks(load, blocks, n_blocks, k, matrix, bias);
+    dn_status status = read_blocks(load, blocks, n_blocks, columns, matrix, bias);
     if (status == DN_OK) {
         status = load->kernels->pack(matrix, n, k, &dense->weight);
     }
@@ -124,11 +153,11 @@ static dn_status read_dense(loader *load, const block *blocks, int n_blocks, int
     return settle(load, status, DN_FLOATS, (size_t)n, bias, &dense->bias);
 }
 
-static dn_status read_one(loader *load, const char *layer, const char *name, int n, int k,
-                          dn_dense *dense) {
-    block one = {.rows = n};
+static dn_status read_one(loader *load, const char *layer, const char *name, dn_slice rows,
+                          dn_slice columns, dn_dense *dense) {
+    block one = {.rows = rows};
     snprintf(one.name, sizeof one.name, "%s%s", layer, name);
-    return read_dense(load, &one, 1, k, dense);
+    return read_dense(load, &one, 1, columns, dense);
 }
 
 static dn_status read_qkv(loader *load, const char *layer, dn_dense *dense) {
@@ -136,10 +165,10 @@ static dn_status read_qkv(loader *load, const char *layer, dn_dense *dense) {
     const char *const names[] = {family->query, family->key, family->value};
     block blocks[3];
     for (int i = 0; i < 3; i++) {
-        blocks[i].rows = load->config->hidden;
+        blocks[i].rows = load->shard->width;
         snprintf(blocks[i].name, MAX_NAME, "%s%s", layer, names[i]);
     }
-    return read_dense(load, blocks, 3, load->config->hidden, dense);
+    return read_dense(load, blocks, 3, dn_slice_whole(load->config->hidden), dense);
 }
 
 static dn_status read_layer_norm(loader *load, const char *layer, const char *name, dn_norm *norm) {
@@ -150,12 +179,12 @@ static dn_status read_layer_norm(loader *load, const char *layer, const char *na
 
 static dn_status read_layer(loader *load, int index, dn_layer *out) {
     const dn_family *family = load->family;
-    int hidden = load->config->hidden, inner = load->config->intermediate;
+    dn_slice hidden = dn_slice_whole(load->config->hidden), inner = load->shard->inner;
     char number[64], layer[128];
     snprintf(number, sizeof number, family->layer, index);
     snprintf(layer, sizeof layer, "%s%s", load->prefix, number);
     DN_TRY(read_qkv(load, layer, &out->qkv));
-    DN_TRY(read_one(load, layer, family->attention_out, hidden, hidden, &out->out));
+    DN_TRY(read_one(load, layer, family->attention_out, hidden, load->shard->width, &out->out));
     DN_TRY(read_one(load, layer, family->up, inner, hidden, &out->up));
     DN_TRY(read_one(load, layer, family->down, hidden, inner, &out->down));
     DN_TRY(read_layer_norm(load, layer, family->attention_norm, &out->attention_norm));
@@ -166,8 +195,8 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
     const char *types = load->family->type_table;
     char norm[MAX_NAME];
-    DN_TRY(
-        read_table(load, "word_embeddings", config->vocabulary, 0, config->vocabulary, &out->word));
+    DN_TRY(read_table(load, "word_embeddings", config->vocabulary, load->shard->words.begin,
+                      load->shard->words.n, &out->word));
     DN_TRY(read_table(load, "position_embeddings", config->position_rows, config->first_position,
                       config->max_positions, &out->position));
     if (types) {
@@ -177,8 +206,9 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
         DN_TRY(settle(load, DN_OK, DN_ELEMENTS, n, floats(n), &out->type));
     }
     if (config->embedding != config->hidden) {
-        DN_TRY(read_one(load, load->prefix, load->family->projection, config->hidden,
-                        config->embedding, &out->projection));
+        DN_TRY(read_one(load, load->prefix, load->family->projection,
+                        dn_slice_whole(config->hidden), dn_slice_whole(config->embedding),
+                        &out->projection));
     }
     snprintf(norm, sizeof norm, "%sembeddings.LayerNorm", load->prefix);
     return read_norm(load, norm, config->embedding, &out->embedding_norm);
@@ -192,30 +222,31 @@ static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out
     for (int i = 0; i < config->n_model_heads; i++) {
         const dn_model_head *head = &config->model_head[i];
         if (head->kind != DN_HEAD_EMBEDDING && (head->kind == DN_HEAD_TOKENS) == tokens) {
-            blocks[n].rows = head->n_labels;
+            blocks[n].rows = dn_slice_whole(head->n_labels);
             dn_config_head_tensor(config, head, MAX_NAME, blocks[n++].name);
         }
     }
-    return n > 0 ? read_dense(load, blocks, n, k, out) : DN_OK;
+    return n > 0 ? read_dense(load, blocks, n, dn_slice_whole(k), out) : DN_OK;
 }
 
 static dn_status read_heads(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
     if (config->has_dense) {
-        DN_TRY(
-            read_one(load, "", load->family->dense, config->hidden, config->hidden, &out->dense));
+        dn_slice hidden = dn_slice_whole(config->hidden);
+        DN_TRY(read_one(load, "", load->family->dense, hidden, hidden, &out->dense));
     }
     DN_TRY(read_head_group(load, false, config->n_parts * config->hidden, &out->heads));
     return read_head_group(load, true, config->hidden, &out->token_heads);
 }
 
-dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config, const dn_shard *shard,
                           const dn_kernels *kernels, dn_weights *out) {
     const dn_family *family = config->family;
     char name[MAX_NAME];
     snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", family->prefix);
     loader load = {.checkpoint = checkpoint,
                    .config = config,
+                   .shard = shard,
                    .family = family,
                    .kernels = kernels,
                    .prefix = dn_checkpoint_has(checkpoint, name) ? family->prefix : ""};
@@ -226,7 +257,9 @@ dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
     for (int i = 0; i < config->layers; i++) {
         DN_TRY(read_layer(&load, i, &out->layer[i]));
     }
-    DN_TRY(read_heads(&load, out));
+    if (shard->leads) {
+        DN_TRY(read_heads(&load, out));
+    }
     out->bytes = load.bytes;
     return DN_OK;
 }

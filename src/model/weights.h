@@ -7,10 +7,14 @@
  * Query, key and value are one matrix [3H][H], all text heads are one matrix [W][features], all
  * token heads one [Wt][H]. What a family does not have is a zero vector (types) or an empty layer
  * (projection), so the encoder knows no families. Tensors are found with or without the family's
- * prefix; those that the configuration does not ask for are left alone. */
+ * prefix; those that the configuration does not ask for are left alone.
+ *
+ * Of a shard only its own slices are read: rows of q, k, v and `up`, columns of `out` and `down`
+ * (whose biases are added behind the sum, by every rank), rows of the word embeddings; heads and
+ * the dense layer before them by the leader alone. */
 #include "kernels/kernels.h"
 #include "model/checkpoint.h"
-#include "model/config.h"
+#include "model/shard.h"
 
 /** A linear layer: its packed matrix and its bias. */
 typedef struct dn_dense {
@@ -28,7 +32,7 @@ typedef struct dn_layer {
 } dn_layer;
 
 typedef struct dn_weights {
-    float *word, *position; /**< [V][E]; [P][E], from the first position of a row */
+    float *word, *position; /**< [words][E]; [P][E], from the first position of a row */
     float *type;            /**< [E]: the first row, single texts use no other */
     dn_norm embedding_norm;
     dn_dense projection; /**< E to H; weight.packed == NULL: none, as below */
@@ -41,7 +45,7 @@ typedef struct dn_weights {
 } dn_weights;
 
 /** MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */
-dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config, const dn_shard *shard,
                           const dn_kernels *kernels, dn_weights *out);
 void dn_weights_free(dn_weights *weights);
 

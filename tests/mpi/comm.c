@@ -114,7 +114,8 @@ CASE(sum_adds_in_the_order_of_the_ranks) {
 CASE(split_makes_groups_in_the_order_of_ranks) {
     for (int tp = 1; tp <= world->size; tp++) {
         dn_comm *group;
-        int n = (world->rank / tp + 1) * tp < world->size ? tp : world->size - world->rank / tp * tp;
+        int n =
+            (world->rank / tp + 1) * tp < world->size ? tp : world->size - world->rank / tp * tp;
         REQUIRE(dn_comm_split(world, world->rank / tp, &group) == DN_OK);
         EXPECT_INT(group->rank, world->rank % tp);
         EXPECT_INT(group->size, n);

@@ -126,7 +126,8 @@ static dn_status set_up(line *l, const char *model) {
                     .job = "bench",
                     .pipeline = "bench",
                     .base_dir = ".",
-                    .model_dir = model};
+                    .n_models = 1,
+                    .model = {{model, "ids"}}};
     DN_TRY(dn_schema_add(&l->schema, value, &l->value));
     for (int i = 0; i < N_STAGES; i++) {
         l->conf[i] = dn_alloc(stages[i]->conf_size);

@@ -28,9 +28,11 @@ int64_t dn_batch_lead_s(const dn_job *job) {
     int64_t batch_ns = 0, commit_ns = 0;
     for (int i = 0; i < job->n_pipelines; i++) {
         const dn_pipeline_plan *p = &job->pipeline[i];
-        if (p->scorer) {
-            batch_ns = longer(batch_ns, duration_of(p->scorer->props, p->scorer_conf, "deadline"));
+        int64_t models_ns = 0; /* a text may wait in a batch of each, one after the other */
+        for (int k = 0; k < p->n_scorers; k++) {
+            models_ns += duration_of(p->scorer[k]->props, p->scorer_conf[k], "deadline");
         }
+        batch_ns = longer(batch_ns, models_ns);
         for (int k = 0; k < p->n_sinks; k++) {
             commit_ns =
                 longer(commit_ns, duration_of(p->sink[k]->props, p->sink_conf[k], "commit"));

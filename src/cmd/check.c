@@ -67,12 +67,17 @@ static dn_status check_broker(dn_comm *comm, dn_job *job, const dn_job_options *
     return DN_OK;
 }
 
-static void check_model(const dn_job *job) {
+static void check_models(const dn_job *job) {
     for (int i = 0; i < job->n_pipelines; i++) {
-        const dn_model_info *info = dn_plan_model(&job->pipeline[i]);
-        if (info) {
-            say("model", "%s: %d layers of %d, %d heads, %.1f MB packed", info->dir, info->layers,
-                info->hidden, info->n_model_heads, (double)info->weight_bytes / 1e6);
+        const dn_pipeline_plan *plan = &job->pipeline[i];
+        for (int k = 0; k < plan->n_scorers; k++) {
+            const dn_model_info *info = dn_plan_model(plan, k);
+            if (info) {
+                say("model", "%s%s%s: %d layers of %d, %d heads, %.1f MB packed",
+                    plan->n_scorers > 1 ? plan->scorer_name[k] : "",
+                    plan->n_scorers > 1 ? " = " : "", info->dir, info->layers, info->hidden,
+                    info->n_model_heads, (double)info->weight_bytes / 1e6);
+            }
         }
     }
 }
@@ -105,7 +110,7 @@ static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_jo
     DN_TRY(dn_job_resolve_topics(job, with_broker));
     DN_TRY(dn_job_bind(job));
     say("job", "%s: %d pipelines, all parts and columns fit", job->file, job->n_pipelines);
-    check_model(job);
+    check_models(job);
     return check_disk(job->conf.output);
 }
 

@@ -25,8 +25,10 @@ static void describe_pipeline(const dn_pipeline_plan *plan) {
         printf("  %-8s %-14s %s\n", plan->stage[i]->order == DN_ORDERED ? "ordered" : "stage",
                plan->stage[i]->name, plan->stage[i]->summary);
     }
-    if (plan->scorer) {
-        printf("  %-8s %-14s %s\n", "model", plan->scorer->name, plan->scorer->summary);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        printf("  %-8s %-14s %s\n", "model",
+               plan->n_scorers > 1 ? plan->scorer_name[i] : plan->scorer[i]->name,
+               plan->scorer[i]->summary);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         printf("  %-8s %-14s %s\n", "sink", plan->sink[i]->name, plan->sink[i]->summary);

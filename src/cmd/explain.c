@@ -29,6 +29,7 @@ typedef struct snapshot {
     dn_span bytes[DN_MAX_FIELDS];
     int64_t i64[DN_MAX_FIELDS];
     dn_ids ids[DN_MAX_FIELDS];
+    bool scored[DN_MAX_FIELDS];
 } snapshot;
 
 static void take_snapshot(const dn_chunk *chunk, snapshot *out) {
@@ -37,6 +38,7 @@ static void take_snapshot(const dn_chunk *chunk, snapshot *out) {
         out->bytes[f] = type == DN_BYTES ? dn_chunk_bytes(chunk, f)[0] : (dn_span){0};
         out->i64[f] = type == DN_I64 ? dn_chunk_i64(chunk, f)[0] : 0;
         out->ids[f] = type == DN_IDS ? dn_chunk_ids(chunk, f)[0] : (dn_ids){0};
+        out->scored[f] = type == DN_F32 && !isnan(dn_chunk_f32(chunk, f)[0]);
     }
 }
 
@@ -89,15 +91,23 @@ static void print_pieces(const char *dir, dn_ids ids) {
     fclose(file);
 }
 
-/* Where a stage has its vocabulary from: its own property, or the model. */
-static const char *vocabulary_of(const dn_pipeline_plan *plan, int stage) {
-    const dn_prop *own = dn_prop_find(plan->stage[stage]->props, "vocabulary");
-    const char *dir =
-        own ? *(char *const *)((const char *)plan->stage_conf[stage] + own->offset) : NULL;
-    const dn_prop *path = plan->scorer ? dn_prop_find(plan->scorer->props, "path") : NULL;
-    return dir && dir[0] ? dir
-           : path        ? *(char *const *)((const char *)plan->scorer_conf + path->offset)
-                         : NULL;
+static const char *text_of(const dn_prop *props, const void *conf, const char *name) {
+    const dn_prop *prop = dn_prop_find(props, name);
+    const char *text = prop ? *(char *const *)((const char *)conf + prop->offset) : NULL;
+    return text && text[0] ? text : NULL;
+}
+
+/* Where a stage that makes the column has its vocabulary from: its own property, or the model that
+ * reads the column. */
+static const char *vocabulary_of(const dn_pipeline_plan *plan, int stage, const char *column) {
+    const char *dir = text_of(plan->stage[stage]->props, plan->stage_conf[stage], "vocabulary");
+    for (int i = 0; i < plan->n_scorers && !dir; i++) {
+        const char *ids = text_of(plan->scorer[i]->props, plan->scorer_conf[i], "ids");
+        dir = ids && strcmp(ids, column) == 0
+                  ? text_of(plan->scorer[i]->props, plan->scorer_conf[i], "path")
+                  : NULL;
+    }
+    return dir;
 }
 
 static void print_changes(const dn_chunk *chunk, const snapshot *before) {
@@ -115,10 +125,10 @@ static void print_changes(const dn_chunk *chunk, const snapshot *before) {
     }
 }
 
-static void print_scores(const dn_chunk *chunk) {
+static void print_scores(const dn_chunk *chunk, const snapshot *before) {
     for (int f = 0; f < chunk->schema->n; f++) {
         const dn_field *field = &chunk->schema->field[f];
-        if (field->type != DN_F32 || isnan(dn_chunk_f32(chunk, f)[0])) {
+        if (field->type != DN_F32 || isnan(dn_chunk_f32(chunk, f)[0]) || before->scored[f]) {
             continue;
         }
         printf("    %-18s", field->name);
@@ -166,27 +176,36 @@ static dn_status run_stage(const dn_pipeline_plan *plan, int i, dn_chunk *chunk)
     DN_TRY(status);
     printf("  %s\n", plan->stage[i]->name);
     print_changes(chunk, &before);
-    int ids = dn_schema_find(chunk->schema, "ids");
-    const char *vocabulary = vocabulary_of(plan, i);
-    if (vocabulary && ids >= 0 && dn_chunk_ids(chunk, ids)[0].id != before.ids[ids].id) {
-        print_pieces(vocabulary, dn_chunk_ids(chunk, ids)[0]);
+    for (int f = 0; f < chunk->schema->n; f++) {
+        const dn_field *field = &chunk->schema->field[f];
+        const char *vocabulary =
+            field->type == DN_IDS && dn_chunk_ids(chunk, f)[0].id != before.ids[f].id
+                ? vocabulary_of(plan, i, field->name)
+                : NULL;
+        if (vocabulary) {
+            print_pieces(vocabulary, dn_chunk_ids(chunk, f)[0]);
+        }
     }
     return DN_OK;
 }
 
-static dn_status run_scorer(const dn_pipeline_plan *plan, dn_chunk *chunk) {
+static dn_status run_scorer(const dn_pipeline_plan *plan, int i, dn_chunk *chunk) {
+    const dn_scorer_ops *ops = plan->scorer[i];
     dn_scorer *scorer;
-    dn_scorer_env env = {0};
-    DN_TRY(plan->scorer->open(plan->scorer_conf, &env, &scorer));
-    dn_status status = plan->scorer->put(scorer, chunk);
+    dn_scorer_env env = {.model = i};
+    snapshot before;
+    take_snapshot(chunk, &before);
+    DN_TRY(ops->open(plan->scorer_conf[i], &env, &scorer));
+    dn_status status = ops->put(scorer, chunk);
     if (status == DN_OK) {
-        status = plan->scorer->flush(scorer, DN_CLOSE_END);
+        status = ops->flush(scorer, DN_CLOSE_END);
     }
-    plan->scorer->take(scorer);
-    plan->scorer->close(scorer);
+    ops->take(scorer);
+    ops->close(scorer);
     DN_TRY(status);
-    printf("  %s\n", plan->scorer->name);
-    print_scores(chunk);
+    printf("  %s\n", plan->scorer_name[i]);
+    print_changes(chunk, &before);
+    print_scores(chunk, &before);
     return DN_OK;
 }
 
@@ -213,7 +232,10 @@ static dn_status explain_steps(const dn_pipeline_plan *plan, dn_chunk *chunk, dn
             return DN_OK;
         }
     }
-    return plan->scorer ? run_scorer(plan, chunk) : DN_OK;
+    for (int i = 0; i < plan->n_scorers; i++) {
+        DN_TRY(run_scorer(plan, i, chunk));
+    }
+    return DN_OK;
 }
 
 static dn_status explain_pipeline(const dn_pipeline_plan *plan, dn_span text) {
@@ -233,7 +255,7 @@ static dn_status explain(const dn_job_options *options, dn_span text) {
     bool any = false;
     for (int i = 0; i < job->n_pipelines && status == DN_OK; i++) {
         dn_pipeline_plan *plan = &job->pipeline[i];
-        if (plan->n_stages == 0 && !plan->scorer) {
+        if (plan->n_stages == 0 && plan->n_scorers == 0) {
             continue;
         }
         any = true;

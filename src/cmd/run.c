@@ -53,9 +53,12 @@ static dn_status run_ranks(dn_comm *comm, const dn_job_options *options) {
     free((char *)report->output);
     free((char *)report->broker);
     free((char *)report->job);
-    free((char *)report->kernels);
     for (int i = 0; i < report->n_pipelines; i++) {
         free((char *)report->name[i]);
+        for (int k = 0; k < report->pipeline[i].n_models; k++) {
+            free((char *)report->pipeline[i].model[k].name);
+            free((char *)report->pipeline[i].model[k].kernels);
+        }
     }
     free(report);
     return status;

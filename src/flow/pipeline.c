@@ -31,8 +31,9 @@ dn_status dn_pipeline_bind(dn_pipeline_plan *plan, const dn_bind *job_bind) {
     for (int i = 0; i < plan->n_stages; i++) {
         BIND(plan->stage[i], plan->stage_conf[i]);
     }
-    if (plan->scorer) {
-        BIND(plan->scorer, plan->scorer_conf);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        DN_TRY(name_part(plan->scorer[i]->bind(plan->scorer_conf[i], &bind), plan->name,
+                         plan->scorer_name[i]));
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         BIND(plan->sink[i], plan->sink_conf[i]);
@@ -56,8 +57,10 @@ void dn_pipeline_unbind(dn_pipeline_plan *plan) {
             plan->stage[i]->unbind(plan->stage_conf[i]);
         }
     }
-    if (plan->scorer && plan->scorer->unbind) {
-        plan->scorer->unbind(plan->scorer_conf);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        if (plan->scorer[i]->unbind) {
+            plan->scorer[i]->unbind(plan->scorer_conf[i]);
+        }
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         if (plan->sink[i]->unbind) {
@@ -197,12 +200,15 @@ static dn_status open_stage_workers(dn_pipeline *pipeline, dn_station *station) 
     return DN_OK;
 }
 
-static dn_status add_model_station(dn_pipeline *pipeline) {
+static dn_status add_model_station(dn_pipeline *pipeline, int i) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    dn_station *station = add_station(pipeline, "model", dn_model_body, plan->model_threads, false);
+    dn_station *station =
+        add_station(pipeline, plan->scorer_name[i], dn_model_body, plan->model_threads, false);
+    station->scorer = i;
     for (int c = 0; c < station->n_crew; c++) {
-        dn_scorer_env env = {.thread = c, .listener = dn_model_note, .listener_ctx = pipeline};
-        DN_TRY(plan->scorer->open(plan->scorer_conf, &env, &station->crew[c].scorer));
+        dn_scorer_env env = {
+            .model = i, .thread = c, .listener = dn_model_note, .listener_ctx = pipeline};
+        DN_TRY(plan->scorer[i]->open(plan->scorer_conf[i], &env, &station->crew[c].scorer));
     }
     return DN_OK;
 }
@@ -212,8 +218,8 @@ static dn_status open_stations(dn_pipeline *pipeline) {
     for (int i = 0; i < pipeline->n_stations; i++) {
         DN_TRY(open_stage_workers(pipeline, &pipeline->station[i]));
     }
-    if (pipeline->plan->scorer) {
-        DN_TRY(add_model_station(pipeline));
+    for (int i = 0; i < pipeline->plan->n_scorers; i++) {
+        DN_TRY(add_model_station(pipeline, i));
     }
     add_station(pipeline, "sink", dn_sink_body, 1, true);
     return DN_OK;
@@ -229,6 +235,16 @@ static void make_chunks(dn_pipeline *pipeline) {
     }
 }
 
+static void find_tokens(dn_pipeline *pipeline) {
+    const dn_schema *schema = &pipeline->plan->schema;
+    for (int i = 0; i < schema->n; i++) {
+        const char *name = schema->field[i].name;
+        if (strcmp(name, "tokens") == 0 || strncmp(name, "tokens.", 7) == 0) {
+            pipeline->tokens_field[pipeline->n_tokens_fields++] = i;
+        }
+    }
+}
+
 static dn_status open_parts(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
     DN_TRY(name_part(plan->source->describe(plan->source_conf, pipeline->env.kafka,
@@ -237,7 +253,7 @@ static dn_status open_parts(dn_pipeline *pipeline) {
     pipeline->start = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->start);
     pipeline->reported = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->reported);
     pipeline->sequence = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->sequence);
-    pipeline->tokens_field = dn_schema_find(&plan->schema, "tokens");
+    find_tokens(pipeline);
     DN_TRY(dn_pipeline_identity(plan, pipeline->identity));
     DN_TRY(open_sinks(pipeline));
     find_start(pipeline);
@@ -375,7 +391,7 @@ static void close_station(dn_pipeline *pipeline, dn_station *station) {
             }
         }
         if (station->crew[c].scorer) {
-            plan->scorer->close(station->crew[c].scorer);
+            plan->scorer[station->scorer]->close(station->crew[c].scorer);
         }
     }
     free(station->crew);

@@ -7,9 +7,10 @@
  *                                  or one ordered                        count, commit
  *
  * A station is a ring and the threads that empty it: a run of pure stages has `text_threads` of
- * them, a run of ordered stages one, behind a reorder queue. The free ring holds all chunks that
- * are not under way: when it is empty, the poll thread waits, and that is all the back-pressure
- * there is. */
+ * them, a run of ordered stages one, behind a reorder queue, each model `model_threads`. A chunk
+ * visits the models one after the other; each fills its own columns. The free ring holds all chunks
+ * that are not under way: when it is empty, the poll thread waits, and that is all the
+ * back-pressure there is. */
 #include "base/hist.h"
 #include "base/ring.h"
 #include "flow/scorer.h"
@@ -25,8 +26,10 @@ typedef struct dn_pipeline_plan {
     int n_stages;
     const dn_stage_ops *stage[DN_MAX_STAGES];
     void *stage_conf[DN_MAX_STAGES];
-    const dn_scorer_ops *scorer; /**< NULL: none */
-    void *scorer_conf;
+    int n_scorers;
+    const dn_scorer_ops *scorer[DN_MAX_SCORERS];
+    void *scorer_conf[DN_MAX_SCORERS];
+    const char *scorer_name[DN_MAX_SCORERS]; /**< unique in the pipeline */
     int n_sinks;
     const dn_sink_ops *sink[DN_MAX_SINKS];
     void *sink_conf[DN_MAX_SINKS];
@@ -108,18 +111,23 @@ const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i);
 int64_t dn_pipeline_lag(const dn_pipeline *pipeline, int partition);
 int dn_pipeline_partitions(const dn_pipeline *pipeline);
 
-/** A stage, the model or a sink in numbers, summed over its threads. */
+enum { DN_PART_NAME = 24 };
+
+/** A stage, a model or a sink in numbers, summed over its threads. */
 typedef struct dn_part_stats {
-    const char *name;
+    char name[DN_PART_NAME];
     int threads;
     int64_t busy_ns, chunks, rows;
     double p95_ns; /**< busy time per chunk; of this rank alone */
 } dn_part_stats;
 
-enum { DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SINKS + 4, DN_MAX_RINGS = DN_MAX_STAGES + 3 };
+enum {
+    DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SCORERS + DN_MAX_SINKS + 2, /* poll and letters */
+    DN_MAX_RINGS = DN_MAX_STAGES + DN_MAX_SCORERS + 2,                /* free and sink */
+};
 
 typedef struct dn_ring_row {
-    const char *name;
+    char name[DN_PART_NAME];
     dn_ring_stats stats;
 } dn_ring_row;
 
@@ -128,10 +136,10 @@ typedef struct dn_pipeline_stats {
     dn_source_stats source;
     int64_t records_in;     /**< delivered to the sinks or dropped before: the sum of fates */
     int64_t fate[DN_FATES]; /**< by dn_fate */
-    int64_t tokens;
-    int64_t texts_cut; /**< texts of which the model read only the beginning */
+    int64_t tokens;         /**< that models read, by each tokeniser of the pipeline */
+    int64_t texts_cut;      /**< texts of which the model read only the beginning */
     int n_parts;
-    dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, model, sinks, letters */
+    dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, models, sinks, letters */
     int n_rings;
     dn_ring_row ring[DN_MAX_RINGS];
     dn_sink_stats sink[DN_MAX_SINKS];

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { DN_MAX_STATIONS = DN_MAX_STAGES + 2, DN_MAX_STATION_THREADS = 256 };
+enum { DN_MAX_STATIONS = DN_MAX_STAGES + DN_MAX_SCORERS + 1, DN_MAX_STATION_THREADS = 256 };
 
 /** Counters of a part: added to once per chunk, read by anybody. */
 typedef struct dn_part_meter {
@@ -31,10 +31,11 @@ typedef struct dn_crew {
 /** A ring and the threads that empty it into the next station's ring. */
 struct dn_station {
     dn_pipeline *pipeline;
-    const char *name; /**< a literal: reports keep it beyond the pipeline */
+    const char *name;
     dn_ring *in;
     dn_station *next; /**< NULL: the last, the sinks */
     int first_stage, n_stages;
+    int scorer;          /**< of a model's station: which */
     dn_reorder *reorder; /**< ordered stages and sinks; NULL otherwise */
     void *(*body)(void *crew);
     int n_crew;
@@ -54,11 +55,12 @@ struct dn_pipeline {
     dn_sink *sink[DN_MAX_SINKS];
     dn_sink *letters;
     pthread_mutex_t
-        letters_lock;   /**< of `letters`: its own sink thread and a reader's that commits */
-    int64_t *start;     /**< [n_partitions] */
-    int64_t *reported;  /**< [n_partitions] lowest cursor last told to the source */
-    uint64_t *sequence; /**< [n_partitions] of the next chunk: poll thread */
-    int tokens_field;   /**< column "tokens", -1 without */
+        letters_lock;    /**< of `letters`: its own sink thread and a reader's that commits */
+    int64_t *start;      /**< [n_partitions] */
+    int64_t *reported;   /**< [n_partitions] lowest cursor last told to the source */
+    uint64_t *sequence;  /**< [n_partitions] of the next chunk: poll thread */
+    int n_tokens_fields; /**< columns "tokens", "tokens.NAME" */
+    int tokens_field[DN_MAX_FIELDS];
     dn_chunk **chunk;
     dn_ring *free_chunks;
     pthread_t poll_thread;
@@ -71,8 +73,8 @@ struct dn_pipeline {
     dn_failure failure;
     dn_source_stats source_stats;           /**< as the poll thread saw them last */
     dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
-    dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter, sink_meter[DN_MAX_SINKS],
-        letters_meter;
+    dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter[DN_MAX_SCORERS],
+        sink_meter[DN_MAX_SINKS], letters_meter;
     _Atomic int64_t fate[DN_FATES], tokens, texts_cut;
     dn_pipeline_latency latency; /**< sink thread */
 };
@@ -99,7 +101,7 @@ void *dn_text_body(void *crew);
 void *dn_model_body(void *crew);
 void *dn_sink_body(void *crew);
 
-/** A dn_batch_listener: counts the model's work, and passes the event on to the pipeline's own
+/** A dn_batch_listener: counts a model's work, and passes the event on to the pipeline's own
  * listener. */
 void dn_model_note(void *pipeline, const dn_batch_event *event);
 

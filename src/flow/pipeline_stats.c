@@ -26,18 +26,21 @@ static void add_part(dn_pipeline_stats *stats, const char *name, int threads,
                      dn_part_meter *meter) {
     dn_hist chunk_ns;
     dn_hist_read_shared(&meter->chunk_ns, &chunk_ns);
-    stats->part[stats->n_parts++] = (dn_part_stats){
-        .name = name,
+    dn_part_stats *part = &stats->part[stats->n_parts++];
+    *part = (dn_part_stats){
         .threads = threads,
         .busy_ns = atomic_load_explicit(&meter->busy_ns, memory_order_relaxed),
         .chunks = atomic_load_explicit(&meter->chunks, memory_order_relaxed),
         .rows = atomic_load_explicit(&meter->rows, memory_order_relaxed),
         .p95_ns = dn_hist_quantile(&chunk_ns, 0.95),
     };
+    snprintf(part->name, sizeof part->name, "%s", name);
 }
 
 static void add_ring(dn_pipeline_stats *stats, const char *name, dn_ring *ring) {
-    stats->ring[stats->n_rings++] = (dn_ring_row){name, dn_ring_read(ring)};
+    dn_ring_row *row = &stats->ring[stats->n_rings++];
+    row->stats = dn_ring_read(ring);
+    snprintf(row->name, sizeof row->name, "%s", name);
 }
 
 static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
@@ -47,8 +50,8 @@ static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
         int threads = plan->stage[i]->order == DN_ORDERED ? 1 : plan->text_threads;
         add_part(stats, plan->stage[i]->name, threads, &pipeline->stage_meter[i]);
     }
-    if (plan->scorer) {
-        add_part(stats, "model", plan->model_threads, &pipeline->model_meter);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        add_part(stats, plan->scorer_name[i], plan->model_threads, &pipeline->model_meter[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         add_part(stats, plan->sink[i]->name, 1, &pipeline->sink_meter[i]);

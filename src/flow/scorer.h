@@ -26,6 +26,7 @@ extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
 /** A row of the trace's /batches: what one micro-batch did. All times in nanoseconds. */
 typedef struct dn_batch_event {
     int64_t closed_mono_ns; /**< when it was closed */
+    int32_t model;          /**< which of the pipeline's models */
     int32_t thread;
     int32_t reason;       /**< dn_close_reason */
     int32_t rows, tokens; /**< scored by the model */
@@ -44,7 +45,7 @@ typedef void dn_batch_listener(void *ctx, const dn_batch_event *event);
 #define DN_AT_ONCE INT64_MIN
 
 typedef struct dn_scorer_env {
-    int thread;
+    int model, thread; /**< its numbers in the pipeline */
     dn_batch_listener *listener;
     void *listener_ctx;
 } dn_scorer_env;
@@ -53,7 +54,7 @@ typedef struct dn_scorer_ops {
     const char *name, *summary;
     const dn_prop *props;
     size_t conf_size;
-    /** Loads the model, adds a score and a label column per head. Needs the column "ids". */
+    /** Loads the model, adds the columns of its heads. Needs a column of token ids. */
     dn_status (*bind)(void *conf, const dn_bind *bind);
     dn_status (*open)(const void *conf, const dn_scorer_env *env, dn_scorer **scorer);
     /** Takes a chunk. */

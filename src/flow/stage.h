@@ -10,15 +10,24 @@
 #include "base/props.h"
 #include "flow/chunk.h"
 
+enum { DN_MAX_SCORERS = 4 /**< models of a pipeline */ };
+
+/** A model of the pipeline, as far as the stages before it know it. */
+typedef struct dn_bind_model {
+    const char *dir; /**< model directory */
+    const char *ids; /**< the column of token ids that it reads */
+} dn_bind_model;
+
 /** What a part may know of its job while it binds. */
 typedef struct dn_bind {
     dn_schema *schema;
     const char *job, *pipeline;
     const char *
         base_dir; /**< relative paths of the job file are relative to this: the working directory */
-    const char *model_dir; /**< the pipeline's model, NULL without one */
-    const char *output;    /**< the output folder */
-    const char *kept;      /**< comma list of columns a sink or later stage names, or NULL */
+    int n_models;
+    dn_bind_model model[DN_MAX_SCORERS]; /**< the pipeline's models */
+    const char *output;                  /**< the output folder */
+    const char *kept; /**< comma list of columns a sink or later stage names, or NULL */
 } dn_bind;
 
 typedef enum dn_order {

@@ -115,9 +115,12 @@ void *dn_text_body(void *arg) {
     return NULL;
 }
 
+static const dn_scorer_ops *scorer_of(const dn_crew *crew) {
+    return crew->station->pipeline->plan->scorer[crew->station->scorer];
+}
+
 static void hand_finished(dn_crew *crew) {
-    dn_pipeline *pipeline = crew->station->pipeline;
-    for (dn_chunk *chunk; (chunk = pipeline->plan->scorer->take(crew->scorer));) {
+    for (dn_chunk *chunk; (chunk = scorer_of(crew)->take(crew->scorer));) {
         dn_ring_push(crew->station->next->in, chunk, -1);
     }
 }
@@ -128,7 +131,8 @@ static dn_close_reason end_reason(const dn_pipeline *pipeline) {
 
 void dn_model_note(void *arg, const dn_batch_event *event) {
     dn_pipeline *pipeline = arg;
-    dn_meter_add(&pipeline->model_meter, event->model_ns, event->rows + event->reused);
+    dn_meter_add(&pipeline->model_meter[event->model], event->model_ns,
+                 event->rows + event->reused);
     if (pipeline->env.batch) {
         pipeline->env.batch(pipeline->env.batch_ctx, event);
     }
@@ -147,7 +151,7 @@ static int64_t patience_ns(int64_t deadline_ns) {
  * all is done. */
 static dn_status model_step(dn_crew *crew, bool *end) {
     dn_pipeline *pipeline = crew->station->pipeline;
-    const dn_scorer_ops *ops = pipeline->plan->scorer;
+    const dn_scorer_ops *ops = scorer_of(crew);
     int64_t deadline_ns = ops->deadline(crew->scorer);
     dn_close_reason reason = deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE;
     void *item = NULL;

@@ -53,7 +53,7 @@ const dn_prop dn_job_props[] = {
      .offset = JOB(model_threads),
      .initial = "0",
      .max = 256,
-     .text = "Model threads of each pipeline with a model; 0: the cores of the rank."},
+     .text = "Threads of each model of each pipeline; 0: the cores of the rank."},
     {.name = NULL},
 };
 
@@ -69,7 +69,7 @@ const dn_prop dn_pipeline_props[] = {
      .offset = PIPELINE(model_threads),
      .initial = "0",
      .max = 256,
-     .text = "Model threads; 0: as the job says."},
+     .text = "Threads of each model; 0: as the job says."},
     {.name = "chunks",
      .type = DN_P_COUNT,
      .offset = PIPELINE(chunks),
@@ -115,8 +115,8 @@ static void find_inputs(const dn_pipeline_plan *plan) {
     for (int i = 0; i < plan->n_stages; i++) {
         find_paths(plan->stage[i]->props, plan->stage_conf[i]);
     }
-    if (plan->scorer) {
-        find_paths(plan->scorer->props, plan->scorer_conf);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        find_paths(plan->scorer[i]->props, plan->scorer_conf[i]);
     }
 }
 
@@ -140,14 +140,42 @@ static dn_status check_required(const dn_prop *props, const void *conf, const ch
                    : DN_OK;
 }
 
+static bool is_name(const char *name) {
+    return name[0] && strlen(name) < DN_PART_NAME && !strpbrk(name, ". \t\n/=");
+}
+
+/* Reports and --set know a model by its name. */
+static dn_status name_models(dn_pipeline_plan *plan) {
+    for (int i = 0; i < plan->n_scorers; i++) {
+        const char *name = dn_conf_text(plan->scorer[i]->props, plan->scorer_conf[i], "name");
+        plan->scorer_name[i] = name ? name : "model";
+        if (!is_name(plan->scorer_name[i])) {
+            return DN_FAIL(
+                CONFIG,
+                "pipeline '%s': a model's name is one word of 1 to %d bytes without '.', "
+                "'/' and '=', not '%s'",
+                plan->name, DN_PART_NAME - 1, plan->scorer_name[i]);
+        }
+        for (int k = 0; k < i; k++) {
+            if (strcmp(plan->scorer_name[k], plan->scorer_name[i]) == 0) {
+                return DN_FAIL(CONFIG,
+                               "pipeline '%s': two models are called '%s'; give one a `name`",
+                               plan->name, plan->scorer_name[i]);
+            }
+        }
+    }
+    return DN_OK;
+}
+
 static dn_status check_plan(const dn_pipeline_plan *plan) {
     DN_TRY(check_required(plan->source->props, plan->source_conf, plan->name, plan->source->name));
     for (int i = 0; i < plan->n_stages; i++) {
         DN_TRY(check_required(plan->stage[i]->props, plan->stage_conf[i], plan->name,
                               plan->stage[i]->name));
     }
-    if (plan->scorer) {
-        DN_TRY(check_required(plan->scorer->props, plan->scorer_conf, plan->name, "model"));
+    for (int i = 0; i < plan->n_scorers; i++) {
+        DN_TRY(check_required(plan->scorer[i]->props, plan->scorer_conf[i], plan->name,
+                              plan->scorer_name[i]));
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         DN_TRY(check_required(plan->sink[i]->props, plan->sink_conf[i], plan->name,
@@ -156,11 +184,12 @@ static dn_status check_plan(const dn_pipeline_plan *plan) {
     return DN_OK;
 }
 
-static dn_status check_job(const dn_job *job) {
+static dn_status check_job(dn_job *job) {
     if (!job->conf.job || !job->conf.job[0]) {
         return DN_FAIL(CONFIG, "%s: the job has no name (job: NAME)", job->file);
     }
     for (int i = 0; i < job->n_pipelines; i++) {
+        DN_TRY(name_models(&job->pipeline[i]));
         DN_TRY(check_plan(&job->pipeline[i]));
     }
     return DN_OK;
@@ -209,8 +238,8 @@ static void close_plan(dn_pipeline_plan *plan) {
     for (int i = 0; i < plan->n_stages; i++) {
         free_part(plan->stage[i]->props, plan->stage_conf[i]);
     }
-    if (plan->scorer) {
-        free_part(plan->scorer->props, plan->scorer_conf);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        free_part(plan->scorer[i]->props, plan->scorer_conf[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         free_part(plan->sink[i]->props, plan->sink_conf[i]);
@@ -269,10 +298,6 @@ const char *dn_conf_text(const dn_prop *props, const void *conf, const char *nam
     return prop ? *(char *const *)((const char *)conf + prop->offset) : NULL;
 }
 
-static const char *model_dir(const dn_pipeline_plan *plan) {
-    return plan->scorer ? dn_conf_text(plan->scorer->props, plan->scorer_conf, "path") : NULL;
-}
-
 /* The first that is set: the pipeline's, the job's, the number of cores. */
 static int first_set(int64_t own, int64_t common, int cores) {
     return own > 0 ? (int)own : common > 0 ? (int)common : cores;
@@ -283,15 +308,21 @@ void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread) {
     const dn_pipeline_conf *conf = dn_job_pipeline_conf(job, i);
     plan->text_threads = first_set(conf->text_threads, job->conf.text_threads, cores);
     plan->model_threads = first_set(conf->model_threads, job->conf.model_threads, cores);
-    int threads = plan->text_threads + (plan->scorer ? plan->model_threads : 0);
+    int threads = plan->text_threads + plan->n_scorers * plan->model_threads;
     plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * threads;
 }
 
 dn_status dn_job_bind_one(dn_job *job, int i) {
-    dn_bind bind = {.job = job->conf.job,
-                    .model_dir = model_dir(&job->pipeline[i]),
-                    .output = job->conf.output};
-    return dn_pipeline_bind(&job->pipeline[i], &bind);
+    dn_pipeline_plan *plan = &job->pipeline[i];
+    dn_bind bind = {.job = job->conf.job, .output = job->conf.output};
+    for (int k = 0; k < plan->n_scorers; k++) {
+        const char *dir = dn_conf_text(plan->scorer[k]->props, plan->scorer_conf[k], "path");
+        if (dir) {
+            bind.model[bind.n_models++] = (dn_bind_model){
+                dir, dn_conf_text(plan->scorer[k]->props, plan->scorer_conf[k], "ids")};
+        }
+    }
+    return dn_pipeline_bind(plan, &bind);
 }
 
 dn_status dn_job_bind(dn_job *job) {

@@ -9,7 +9,7 @@
  *      enrich:
  *        source: {topic: {name: tweets}}
  *        stages: [decode, clean, tokenise]
- *        model:  {path: models/tweets}
+ *        model:  {path: models/tweets}          or a list of models
  *        sinks:  [rows]
  *
  * Unknown and misspelt keys are errors with file:line:column and the nearest name that would be

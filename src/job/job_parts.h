@@ -37,7 +37,8 @@ dn_status dn_conf_new(const dn_prop *props, size_t conf_size, void **out);
  * it does not know. */
 const char *dn_conf_text(const dn_prop *props, const void *conf, const char *name);
 
-/** Replaces the scorer of a pipeline by the one of that name. */
-dn_status dn_plan_scorer(dn_pipeline_plan *plan, const char *name);
+/** Adds the scorer of that kind to a pipeline; or puts it in the place of all that are there. */
+dn_status dn_plan_add_scorer(dn_pipeline_plan *plan, const char *kind);
+dn_status dn_plan_set_scorer(dn_pipeline_plan *plan, const char *kind);
 
 #endif

@@ -237,28 +237,49 @@ static dn_status parse_sinks(dn_pipeline_plan *plan, const dn_yaml *list) {
     return DN_OK;
 }
 
-dn_status dn_plan_scorer(dn_pipeline_plan *plan, const char *name) {
-    const dn_scorer_ops *ops = dn_scorer_get(name);
+dn_status dn_plan_add_scorer(dn_pipeline_plan *plan, const char *kind) {
+    const dn_scorer_ops *ops = dn_scorer_get(kind);
     if (!ops) {
         return DN_FATAL;
     }
-    if (plan->scorer) {
-        dn_props_free(plan->scorer->props, plan->scorer_conf);
-        free(plan->scorer_conf);
-    }
-    plan->scorer = ops;
-    return dn_conf_new(ops->props, ops->conf_size, &plan->scorer_conf);
+    int i = plan->n_scorers++;
+    plan->scorer[i] = ops;
+    return dn_conf_new(ops->props, ops->conf_size, &plan->scorer_conf[i]);
 }
 
-/* `model: {properties}` is the scorer "model"; `model: NAME` one of the others. */
-static dn_status parse_model(dn_pipeline_plan *plan, const dn_yaml *node) {
-    const char *name = node->kind == DN_YAML_TEXT ? node->text : "model";
-    if (dn_plan_scorer(plan, name) != DN_OK) {
+dn_status dn_plan_set_scorer(dn_pipeline_plan *plan, const char *kind) {
+    for (int i = 0; i < plan->n_scorers; i++) {
+        dn_props_free(plan->scorer[i]->props, plan->scorer_conf[i]);
+        free(plan->scorer_conf[i]);
+    }
+    plan->n_scorers = 0;
+    return dn_plan_add_scorer(plan, kind);
+}
+
+/* `{properties}` is the scorer "model"; a word one of the others. */
+static dn_status parse_one_model(dn_pipeline_plan *plan, const dn_yaml *node) {
+    const char *kind = node->kind == DN_YAML_TEXT ? node->text : "model";
+    if (plan->n_scorers == DN_MAX_SCORERS) {
+        return dn_yaml_fail(node, "more than %d models", DN_MAX_SCORERS);
+    }
+    if (dn_plan_add_scorer(plan, kind) != DN_OK) {
         return place(DN_FATAL, node, "model");
     }
+    int i = plan->n_scorers - 1;
     return node->kind == DN_YAML_TEXT
                ? DN_OK
-               : dn_bind_props(plan->scorer->props, plan->scorer_conf, node, "model", NULL);
+               : dn_bind_props(plan->scorer[i]->props, plan->scorer_conf[i], node, "model", NULL);
+}
+
+/* One model, or a list of them. */
+static dn_status parse_model(dn_pipeline_plan *plan, const dn_yaml *node) {
+    if (node->kind != DN_YAML_LIST) {
+        return parse_one_model(plan, node);
+    }
+    for (const dn_yaml *item = node->first; item; item = item->next) {
+        DN_TRY(parse_one_model(plan, item));
+    }
+    return DN_OK;
 }
 
 typedef struct pipeline_key {

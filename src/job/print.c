@@ -91,6 +91,20 @@ static const dn_sink_ops *written_sink(const dn_pipeline_plan *plan, int i) {
     return dn_sink_topic(plan->sink[i], plan->sink_conf[i]) ? &dn_sink_kafka_topic : plan->sink[i];
 }
 
+/* A word is a scorer without settings, a mapping those of the scorer `model`. */
+static void print_models(FILE *out, const dn_pipeline_plan *plan) {
+    bool list = plan->n_scorers > 1;
+    fprintf(out, "    model:%s", list ? "\n" : "");
+    for (int i = 0; i < plan->n_scorers; i++) {
+        bool model = strcmp(plan->scorer[i]->name, "model") == 0;
+        fprintf(out, "%s%s%s\n", list ? "      -" : "", model ? "" : " ",
+                model ? "" : plan->scorer[i]->name);
+        if (model) {
+            print_props(out, plan->scorer[i]->props, plan->scorer_conf[i], list ? 8 : 6);
+        }
+    }
+}
+
 static void print_pipeline(FILE *out, dn_job *job, int i) {
     const dn_pipeline_plan *plan = &job->pipeline[i];
     fprintf(out, "  %s:\n", plan->name);
@@ -105,11 +119,8 @@ static void print_pipeline(FILE *out, dn_job *job, int i) {
         print_part(out, "      - ", plan->stage[s]->name, plan->stage[s]->props,
                    plan->stage_conf[s], 10);
     }
-    if (plan->scorer && strcmp(plan->scorer->name, "model") == 0) {
-        fprintf(out, "    model:\n");
-        print_props(out, plan->scorer->props, plan->scorer_conf, 6);
-    } else if (plan->scorer) {
-        fprintf(out, "    model: %s\n", plan->scorer->name);
+    if (plan->n_scorers) {
+        print_models(out, plan);
     }
     fprintf(out, "    sinks:\n");
     for (int s = 0; s < plan->n_sinks; s++) {

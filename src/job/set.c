@@ -53,7 +53,7 @@ static bool named(const char *name, const char *want, size_t want_len) {
     return strlen(name) == want_len && strncmp(name, want, want_len) == 0;
 }
 
-enum { MAX_PARTS = 3 + DN_MAX_STAGES + DN_MAX_SINKS };
+enum { MAX_PARTS = 2 + DN_MAX_STAGES + DN_MAX_SCORERS + DN_MAX_SINKS };
 
 static void add_part(part *parts, int *n, bool wanted, const dn_prop *props, void *conf) {
     if (wanted) {
@@ -61,20 +61,31 @@ static void add_part(part *parts, int *n, bool wanted, const dn_prop *props, voi
     }
 }
 
-/* The parts of a pipeline that a word names, by their section or their own name: a topic may be
- * both source and sink. */
+/* Whether the word is the part's own `name`. */
+static bool called(const dn_prop *props, const void *conf, const char *word, size_t len) {
+    const char *name = dn_conf_text(props, conf, "name");
+    return name && *name && named(name, word, len);
+}
+
+/* The parts of a pipeline that a word names, by their section, their kind or the name that the job
+ * gives them: a topic may be both source and sink, two stages the same kind. */
 static int find_parts(const dn_pipeline_plan *plan, const char *word, size_t len,
                       part parts[MAX_PARTS]) {
     int n = 0;
     add_part(parts, &n, named("source", word, len) || named(plan->source->name, word, len),
              plan->source->props, plan->source_conf);
-    if (plan->scorer) {
-        add_part(parts, &n, named("model", word, len), plan->scorer->props, plan->scorer_conf);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        add_part(parts, &n,
+                 (i == 0 && named("model", word, len)) ||
+                     called(plan->scorer[i]->props, plan->scorer_conf[i], word, len),
+                 plan->scorer[i]->props, plan->scorer_conf[i]);
     }
     add_part(parts, &n, named("dead_letters", word, len), plan->letters->props, plan->letters_conf);
     for (int i = 0; i < plan->n_stages; i++) {
-        add_part(parts, &n, named(plan->stage[i]->name, word, len), plan->stage[i]->props,
-                 plan->stage_conf[i]);
+        add_part(parts, &n,
+                 named(plan->stage[i]->name, word, len) ||
+                     called(plan->stage[i]->props, plan->stage_conf[i], word, len),
+                 plan->stage[i]->props, plan->stage_conf[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         add_part(parts, &n, named(plan->sink[i]->name, word, len), plan->sink[i]->props,
@@ -99,7 +110,7 @@ static dn_status set_in_pipeline(dn_job *job, int number, const char *path, cons
     const char *dot = strchr(path, '.');
     if (!dot) {
         return strcmp(path, "model") == 0
-                   ? dn_plan_scorer(plan, value)
+                   ? dn_plan_set_scorer(plan, value)
                    : set_property(dn_pipeline_props, dn_job_pipeline_conf(job, number), path,
                                   value);
     }

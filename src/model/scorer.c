@@ -48,8 +48,14 @@
      "waiting buys nothing. The summary says whether it held."}
 
 static const dn_prop model_props[] = {
-    {"path", DN_P_PATH, AT(path), "", 0, 0, NULL,
-     "Model directory in Hugging Face layout; empty: the pipeline's."},
+    {"name", DN_P_TEXT, AT(name), "model", 0, 0, NULL,
+     "What reports, traces and --set call it; models of one pipeline have different names."},
+    {"path", DN_P_PATH, AT(path), NULL, 0, 0, NULL, "Model directory in Hugging Face layout."},
+    {"ids", DN_P_TEXT, AT(ids), "ids", 0, 0, NULL,
+     "The column of token ids that it reads: ids, or ids.NAME of `tokenise: {name: NAME}`."},
+    {"prefix", DN_P_TEXT, AT(prefix), "", 0, 0, NULL,
+     "Stands before the heads' names in the columns (score.PREFIX.HEAD), where heads of two models "
+     "are called the same."},
     TOKENS,
     ROWS,
     DEADLINE,
@@ -68,14 +74,10 @@ static const char *word_or_null(const char *word) {
     return word && *word ? word : NULL;
 }
 
-static dn_status open_model(dn_scorer_conf *conf, const dn_bind *bind) {
-    const char *dir = word_or_null(conf->path) ? conf->path : bind->model_dir;
+static dn_status open_model(dn_scorer_conf *conf) {
     const dn_kernels *kernels;
-    if (!dir) {
-        return DN_FAIL(CONFIG, "the pipeline names no model: set `path` to a model directory");
-    }
     DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
-    DN_TRY(dn_model_open(dir, kernels, &conf->model));
+    DN_TRY(dn_model_open(conf->path, kernels, &conf->model));
     int longest = dn_model_describe(conf->model)->max_tokens;
     if (conf->max_tokens < longest) {
         return DN_FAIL(CONFIG, "tokens: %lld; the model's longest text has %d and must fit a batch",
@@ -84,15 +86,28 @@ static dn_status open_model(dn_scorer_conf *conf, const dn_bind *bind) {
     return DN_OK;
 }
 
-/** "score.NAME", or the word alone where the head is called that. */
-static char *column_name(const char *word, const char *head) {
-    return strcmp(word, head) == 0 ? dn_strdup(head) : dn_format("%s.%s", word, head);
+/** "score.HEAD" or "score.PREFIX.HEAD"; without the head where it is called as the word before. */
+static char *column_name(const dn_scorer_conf *conf, const char *word, const char *head) {
+    const char *prefix = word_or_null(conf->prefix);
+    const char *own = strcmp(word, head) == 0 ? NULL : head;
+    return dn_format("%s%s%s%s%s", word, prefix ? "." : "", prefix ? prefix : "", own ? "." : "",
+                     own ? own : "");
 }
 
-static dn_status add_scores(dn_scorer_head *to, dn_schema *schema) {
+static dn_status add_column(const dn_scorer_conf *conf, dn_field field, dn_schema *schema,
+                            int *index) {
+    if (dn_schema_find(schema, field.name) >= 0) {
+        return DN_FAIL(
+            CONFIG, "%s makes the column '%s', which is there already: give the model a `prefix`",
+            conf->path, field.name);
+    }
+    return dn_schema_add(schema, field, index);
+}
+
+static dn_status add_scores(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
     const dn_model_head *head = to->head;
     bool embedding = head->kind == DN_HEAD_EMBEDDING;
-    to->score_name = column_name(embedding ? "embedding" : "score", head->name);
+    to->score_name = column_name(conf, embedding ? "embedding" : "score", head->name);
     dn_field field = {.name = to->score_name,
                       .type = DN_F32,
                       .width = head->n_labels,
@@ -104,11 +119,11 @@ static dn_status add_scores(dn_scorer_head *to, dn_schema *schema) {
                                    : head->kind == DN_HEAD_SIGMOID
                                        ? "probability of each class by itself, by a sigmoid"
                                        : "probability of each class, by the model's softmax"};
-    return dn_schema_add(schema, field, &to->score_field);
+    return add_column(conf, field, schema, &to->score_field);
 }
 
-static dn_status add_label(dn_scorer_head *to, dn_schema *schema) {
-    to->label_name = column_name("label", to->head->name);
+static dn_status add_label(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
+    to->label_name = column_name(conf, "label", to->head->name);
     dn_field field = {.name = to->label_name,
                       .type = DN_LABEL,
                       .width = 1,
@@ -117,11 +132,11 @@ static dn_status add_label(dn_scorer_head *to, dn_schema *schema) {
                       .units = "",
                       .group = "labels",
                       .long_name = "the most probable class"};
-    return dn_schema_add(schema, field, &to->label_field);
+    return add_column(conf, field, schema, &to->label_field);
 }
 
-static dn_status add_spans(dn_scorer_head *to, dn_schema *schema) {
-    to->spans_name = column_name("entities", to->head->name);
+static dn_status add_spans(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
+    to->spans_name = column_name(conf, "entities", to->head->name);
     dn_field field = {.name = to->spans_name,
                       .type = DN_BYTES,
                       .width = 1,
@@ -129,23 +144,23 @@ static dn_status add_spans(dn_scorer_head *to, dn_schema *schema) {
                       .group = "entities",
                       .long_name = "labelled spans of tokens, as JSON: label, first token, number "
                                    "of tokens, mean probability"};
-    return dn_schema_add(schema, field, &to->spans_field);
+    return add_column(conf, field, schema, &to->spans_field);
 }
 
 static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_schema *schema) {
     dn_scorer_head *to = &conf->head[conf->n_heads++];
     *to = (dn_scorer_head){.head = head, .score_field = -1, .label_field = -1, .spans_field = -1};
     if (head->kind == DN_HEAD_TOKENS) {
-        return add_spans(to, schema);
+        return add_spans(conf, to, schema);
     }
-    DN_TRY(add_scores(to, schema));
-    return head->kind == DN_HEAD_SOFTMAX ? add_label(to, schema) : DN_OK;
+    DN_TRY(add_scores(conf, to, schema));
+    return head->kind == DN_HEAD_SOFTMAX ? add_label(conf, to, schema) : DN_OK;
 }
 
 static dn_status bind_model(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
-    DN_TRY(dn_schema_need(bind->schema, "model", "ids", DN_IDS, &conf->ids_field));
-    DN_TRY(open_model(conf, bind));
+    DN_TRY(dn_schema_need(bind->schema, "model", conf->ids, DN_IDS, &conf->ids_field));
+    DN_TRY(open_model(conf));
     const dn_model_info *info = dn_model_describe(conf->model);
     conf->width = info->score_width;
     conf->token_width = info->token_width;

@@ -1,14 +1,15 @@
 #ifndef DN_MODEL_SCORER_H
 #define DN_MODEL_SCORER_H
-/** The two scorers of job/registry.c. `model` scores the column "ids" and adds, for every head, the
- * columns of its kind:
+/** The two scorers of job/registry.c. `model` scores a column of token ids ("ids") and adds, for
+ * every head, the columns of its kind:
  *
  *    softmax    score.HEAD  probabilities; label.HEAD  the most probable label
  *    sigmoid    score.HEAD  a probability each
  *    tokens     entities.HEAD  spans as JSON: model/spans.h
  *    embedding  embedding.HEAD  the vector
  *
- * A head that is called "entities" or "embedding" gives that name to its column as it is. `none`
+ * A head that is called "entities" or "embedding" gives that name to its column as it is; with a
+ * `prefix` of the job file the columns are called score.PREFIX.HEAD and so on. `none`
  * forms the same batches by the same rules and scores nothing: the pipeline without the model's
  * cost. */
 #include "flow/scorer.h"

@@ -17,9 +17,9 @@ typedef struct dn_scorer_head {
 
 /** Settings, then what bind made of them. Const and shared by the model threads from then on. */
 typedef struct dn_scorer_conf {
-    char *path, *backend;
+    char *name, *path, *ids, *prefix, *backend;
     int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
-    int ids_field;   /**< -1: no tokenizer in this pipeline; its rows count no tokens */
+    int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
     dn_model *model; /**< NULL: the scorer `none` */
     dn_reuse *reuse; /**< NULL: off */
     int width, token_width, n_heads;

@@ -219,6 +219,7 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
     const dn_scorer_conf *conf = scoring->conf;
     dn_batch_event event = {
         .closed_mono_ns = closed_ns,
+        .model = scoring->env.model,
         .thread = scoring->env.thread,
         .reason = (int32_t)reason,
         .rows = batch->n_rows,

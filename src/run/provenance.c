@@ -3,26 +3,35 @@
 #include "base/props.h"
 #include "model/scorer.h"
 
-const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan) {
-    return plan->scorer ? dn_scorer_info(plan->scorer_conf) : NULL;
+const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan, int i) {
+    return dn_scorer_info(plan->scorer_conf[i]);
 }
 
-const char *dn_plan_model_sha256(const dn_pipeline_plan *plan) {
-    const dn_model_info *info = dn_plan_model(plan);
-    return info ? info->sha256 : "";
+void dn_plan_models_sha256(const dn_pipeline_plan *plan, char out[DN_MODELS_SHA256]) {
+    size_t n = 0;
+    out[0] = '\0';
+    for (int i = 0; i < plan->n_scorers; i++) {
+        const dn_model_info *info = dn_plan_model(plan, i);
+        bool alone = plan->n_scorers == 1;
+        if (info) {
+            n +=
+                (size_t)snprintf(out + n, DN_MODELS_SHA256 - n, "%s%s%s%s", n ? " " : "",
+                                 alone ? "" : plan->scorer_name[i], alone ? "" : "=", info->sha256);
+        }
+    }
 }
 
-int64_t dn_plan_slo_ns(const dn_pipeline_plan *plan) {
-    const dn_prop *slo = plan->scorer ? dn_prop_find(plan->scorer->props, "slo") : NULL;
-    return slo ? *(const int64_t *)((const char *)plan->scorer_conf + slo->offset) : 0;
+int64_t dn_plan_slo_ns(const dn_pipeline_plan *plan, int i) {
+    const dn_prop *slo = dn_prop_find(plan->scorer[i]->props, "slo");
+    return slo ? *(const int64_t *)((const char *)plan->scorer_conf[i] + slo->offset) : 0;
 }
 
-const dn_kernels *dn_plan_kernels(const dn_pipeline_plan *plan) {
-    if (!dn_plan_model(plan)) {
+const dn_kernels *dn_plan_kernels(const dn_pipeline_plan *plan, int i) {
+    if (!dn_plan_model(plan, i)) {
         return NULL;
     }
-    const dn_prop *backend = dn_prop_find(plan->scorer->props, "backend");
-    const char *name = *(char *const *)((const char *)plan->scorer_conf + backend->offset);
+    const dn_prop *backend = dn_prop_find(plan->scorer[i]->props, "backend");
+    const char *name = *(char *const *)((const char *)plan->scorer_conf[i] + backend->offset);
     const dn_kernels *kernels;
     return dn_kernels_select(name && name[0] ? name : NULL, &kernels) == DN_OK ? kernels : NULL;
 }

@@ -5,16 +5,19 @@
 #include "kernels/kernels.h"
 #include "model/model.h"
 
-/** The model of a bound pipeline, NULL without one. lends until unbind */
-const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan);
+/** Model `i` of a bound pipeline, NULL for a scorer without one. lends until unbind */
+const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan, int i);
 
-/** Hash of its weights, "" without one. */
-const char *dn_plan_model_sha256(const dn_pipeline_plan *plan);
+enum { DN_MODELS_SHA256 = DN_MAX_SCORERS * (DN_PART_NAME + 66) };
 
-/** The time within which it should score a text, 0 when none is asked for. */
-int64_t dn_plan_slo_ns(const dn_pipeline_plan *plan);
+/** Hashes of the pipeline's weights: that of its model alone, "NAME=HASH NAME=HASH" of several, ""
+ * without one. */
+void dn_plan_models_sha256(const dn_pipeline_plan *plan, char out[DN_MODELS_SHA256]);
+
+/** The time within which model `i` should have scored a text, 0 when none is asked for. */
+int64_t dn_plan_slo_ns(const dn_pipeline_plan *plan, int i);
 
 /** The kernels it computes with, NULL without a model. */
-const dn_kernels *dn_plan_kernels(const dn_pipeline_plan *plan);
+const dn_kernels *dn_plan_kernels(const dn_pipeline_plan *plan, int i);
 
 #endif

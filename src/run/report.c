@@ -22,10 +22,12 @@ void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
 
 #undef ADD
 
-void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
-                        dn_pipeline_report *out) {
+void dn_report_pipeline(dn_pipeline *pipeline, dn_pipeline_report *out) {
     dn_pipeline_read(pipeline, &out->stats);
     out->latency = *dn_pipeline_latencies(pipeline);
+}
+
+void dn_report_model(const dn_batch_totals *totals, dn_model_report *out) {
     out->batches = atomic_load(&totals->batches);
     out->rows_scored = atomic_load(&totals->rows);
     out->tokens_scored = atomic_load(&totals->tokens);
@@ -37,6 +39,31 @@ void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
         out->reason[i] = atomic_load(&totals->reason[i]);
     }
+}
+
+static void merge_model(dn_model_report *into, const dn_model_report *from) {
+    into->batches += from->batches;
+    into->rows_scored += from->rows_scored;
+    into->tokens_scored += from->tokens_scored;
+    into->budget_tokens += from->budget_tokens;
+    into->rows_reused += from->rows_reused;
+    into->rows_late += from->rows_late;
+    into->flops += from->flops;
+    into->model_ns += from->model_ns;
+    into->peak_gflops += from->peak_gflops;
+    into->peak_flops_ns += from->peak_flops_ns;
+    into->threads += from->threads;
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        into->reason[i] += from->reason[i];
+    }
+}
+
+dn_model_report dn_report_models(const dn_pipeline_report *pipeline) {
+    dn_model_report all = pipeline->model[0];
+    for (int i = 1; i < pipeline->n_models; i++) {
+        merge_model(&all, &pipeline->model[i]);
+    }
+    return all;
 }
 
 static void merge_parts(dn_pipeline_stats *into, const dn_pipeline_stats *from) {
@@ -76,20 +103,10 @@ static void merge_pipeline(dn_pipeline_report *into, const dn_pipeline_report *f
     merge_stats(&into->stats, &from->stats);
     dn_hist_merge(&into->latency.response, &from->latency.response);
     dn_hist_merge(&into->latency.service, &from->latency.service);
-    into->batches += from->batches;
-    into->rows_scored += from->rows_scored;
-    into->tokens_scored += from->tokens_scored;
-    into->budget_tokens += from->budget_tokens;
-    into->rows_reused += from->rows_reused;
-    into->rows_late += from->rows_late;
-    into->flops += from->flops;
-    into->model_ns += from->model_ns;
-    into->peak_flops_ns += from->peak_flops_ns;
-    into->model_threads += from->model_threads;
-    into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
-    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
-        into->reason[i] += from->reason[i];
+    for (int i = 0; i < into->n_models; i++) {
+        merge_model(&into->model[i], &from->model[i]);
     }
+    into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
 }
 
 static void merge_report(dn_report *into, const dn_report *from) {
@@ -97,7 +114,6 @@ static void merge_report(dn_report *into, const dn_report *from) {
     into->cpu_ns += from->cpu_ns;
     into->rss_bytes_max =
         into->rss_bytes_max > from->rss_bytes_max ? into->rss_bytes_max : from->rss_bytes_max;
-    into->peak_gflops += from->peak_gflops;
     into->drained = into->drained || from->drained;
     for (int i = 0; i < into->n_pipelines; i++) {
         merge_pipeline(&into->pipeline[i], &from->pipeline[i]);
@@ -112,7 +128,11 @@ dn_status dn_report_merge(dn_comm *comm, dn_report *report) {
         memcpy(other, dn_parts_get(&parts, rank).ptr, sizeof *other);
         merge_report(report, other);
     }
-    report->peak_gflops /= report->ranks;
+    for (int i = 0; i < report->n_pipelines; i++) {
+        for (int k = 0; k < report->pipeline[i].n_models; k++) {
+            report->pipeline[i].model[k].peak_gflops /= report->ranks;
+        }
+    }
     free(other);
     dn_parts_free(&parts);
     return DN_OK;
@@ -120,7 +140,7 @@ dn_status dn_report_merge(dn_comm *comm, dn_report *report) {
 
 const dn_pipeline_report *dn_report_main(const dn_report *report) {
     for (int i = 0; i < report->n_pipelines; i++) {
-        if (report->pipeline[i].has_model) {
+        if (report->pipeline[i].n_models) {
             return &report->pipeline[i];
         }
     }

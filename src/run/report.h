@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-/** Sums over the micro-batches of a pipeline; added to by model threads. */
+/** Sums over the micro-batches of a model; added to by its threads. */
 typedef struct dn_batch_totals {
     _Atomic int64_t batches, rows, tokens, budget_tokens, reused, late, flops, model_ns;
     _Atomic int64_t reason[DN_CLOSE_REASONS];
@@ -17,19 +17,26 @@ typedef struct dn_batch_totals {
 
 void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event);
 
+/** One model of a pipeline. */
+typedef struct dn_model_report {
+    const char *name;
+    const char *kernels; /**< "cpu avx512 fp32", NULL: it computes nothing */
+    int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
+    int64_t rows_late; /**< beyond slo before the model saw them */
+    int64_t reason[DN_CLOSE_REASONS];
+    double peak_gflops;   /**< of its kernels, per core, mean of the ranks */
+    double peak_flops_ns; /**< FLOP that its threads could have done in model_ns at that peak */
+    int threads;          /**< of all ranks */
+} dn_model_report;
+
 /** One pipeline. Plain numbers, so that ranks can send it; names in `stats` are rank 0's own. */
 typedef struct dn_pipeline_report {
     dn_pipeline_stats stats;
     dn_pipeline_latency latency;
-    int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
-    int64_t reason[DN_CLOSE_REASONS];
-    int64_t rows_late;    /**< beyond slo before the model saw them */
-    int64_t wall_ns;      /**< longest of the ranks, start to last commit */
-    double peak_flops_ns; /**< FLOP that the model threads could have done in model_ns at the
-                             measured peak */
-    int64_t slo_ns;       /**< asked for, 0: none */
-    int model_threads;    /**< of all ranks */
-    bool has_model;
+    int64_t wall_ns; /**< longest of the ranks, start to last commit */
+    int64_t slo_ns;  /**< the shortest asked for of a model, 0: none */
+    int n_models;
+    dn_model_report model[DN_MAX_SCORERS];
 } dn_pipeline_report;
 
 typedef struct dn_report {
@@ -37,8 +44,6 @@ typedef struct dn_report {
     int ranks;
     int restarts; /**< by Slurm, of this job */
     int64_t wall_ns, cpu_ns, rss_bytes_max;
-    double peak_gflops;  /**< per core, mean of the ranks */
-    const char *kernels; /**< "cpu avx512 fp32" */
     bool drained;
     int n_pipelines;
     const char *name[DN_MAX_PIPELINES];
@@ -46,8 +51,13 @@ typedef struct dn_report {
 } dn_report;
 
 /** Copies what a pipeline says of itself, after join. */
-void dn_report_pipeline(dn_pipeline *pipeline, const dn_batch_totals *totals,
-                        dn_pipeline_report *out);
+void dn_report_pipeline(dn_pipeline *pipeline, dn_pipeline_report *out);
+
+/** Copies the sums of a model. */
+void dn_report_model(const dn_batch_totals *totals, dn_model_report *out);
+
+/** All models of a pipeline as if they were one, with the name and kernels of the first. */
+dn_model_report dn_report_models(const dn_pipeline_report *pipeline);
 
 /** Adds the reports of all ranks into rank 0's.      collective  yes */
 dn_status dn_report_merge(dn_comm *comm, dn_report *report);

@@ -32,6 +32,7 @@ typedef struct run_state {
     bool with_broker;
     dn_output *output;
     char run_id[48];
+    char models_sha256[DN_MAX_PIPELINES][DN_MODELS_SHA256];
     char *resolved;
     dn_telemetry *telemetry;
     dn_control control;
@@ -120,18 +121,19 @@ static void mark_end(void *ctx) {
 
 static dn_status open_one(run_state *run, int i, end_mark *mark) {
     const dn_pipeline_plan *plan = &run->job->pipeline[i];
+    dn_plan_models_sha256(plan, run->models_sha256[i]);
     *mark = (end_mark){run, i};
     dn_pipeline_env env = {
         .output = run->job->conf.output,
         .run_id = run->run_id,
         .resolved_job = run->resolved,
-        .model_sha256 = dn_plan_model_sha256(plan),
+        .model_sha256 = run->models_sha256[i],
         .rank = run->comm->rank,
         .size = run->comm->size,
         .bounded = run->options->bounded,
         .kafka = &run->job->conf.kafka,
         .batch = dn_telemetry_batch,
-        .batch_ctx = dn_telemetry_channel(run->telemetry, i, plan->model_threads),
+        .batch_ctx = dn_telemetry_channel(run->telemetry, i, plan->n_scorers, plan->model_threads),
         .ended = mark_end,
         .ended_ctx = mark,
     };
@@ -173,8 +175,8 @@ static void prepare_control(run_state *run) {
     }
 }
 
-/* The first failure that has a cause of its own: a writer whose reader has failed only says that its
- * topic was drained. */
+/* The first failure that has a cause of its own: a writer whose reader has failed only says that
+ * its topic was drained. */
 static dn_status join_all(run_state *run) {
     dn_status worst = DN_OK;
     dn_failure failure = {0};
@@ -235,16 +237,40 @@ static dn_status run_pipelines(run_state *run) {
 
 /* ---- report ---- */
 
-static double measure_peak(const run_state *run, char **kernels_text) {
-    for (int i = 0; i < run->job->n_pipelines; i++) {
-        const dn_kernels *kernels = dn_plan_kernels(&run->job->pipeline[i]);
-        if (kernels) {
-            *kernels_text = dn_format("%s %s %s", kernels->name, kernels->isa, kernels->precision);
-            return kernels->measure_peak(PEAK_MS);
+/* Peaks measured so far: models of a job mostly use the same kernels. */
+typedef struct peaks {
+    int n;
+    const dn_kernels *kernels[DN_MAX_PIPELINES * DN_MAX_SCORERS];
+    double gflops[DN_MAX_PIPELINES * DN_MAX_SCORERS];
+} peaks;
+
+static double peak_of(peaks *known, const dn_kernels *kernels) {
+    for (int i = 0; i < known->n; i++) {
+        if (known->kernels[i] == kernels) {
+            return known->gflops[i];
         }
     }
-    *kernels_text = dn_strdup("none");
-    return 0;
+    known->kernels[known->n] = kernels;
+    return known->gflops[known->n++] = kernels->measure_peak(PEAK_MS);
+}
+
+static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report *p) {
+    const dn_pipeline_plan *plan = &run->job->pipeline[i];
+    p->n_models = plan->n_scorers;
+    for (int k = 0; k < plan->n_scorers; k++) {
+        dn_model_report *m = &p->model[k];
+        const dn_kernels *kernels = dn_plan_kernels(plan, k);
+        int64_t slo_ns = dn_plan_slo_ns(plan, k);
+        dn_report_model(dn_telemetry_totals(run->telemetry, i, k), m);
+        m->name = dn_strdup(plan->scorer_name[k]);
+        m->threads = plan->model_threads;
+        p->slo_ns = slo_ns && (!p->slo_ns || slo_ns < p->slo_ns) ? slo_ns : p->slo_ns;
+        if (kernels) {
+            m->kernels = dn_format("%s %s %s", kernels->name, kernels->isa, kernels->precision);
+            m->peak_gflops = peak_of(known, kernels);
+            m->peak_flops_ns = m->peak_gflops * (double)m->model_ns;
+        }
+    }
 }
 
 static void fill_usage(dn_report *report) {
@@ -257,7 +283,7 @@ static void fill_usage(dn_report *report) {
 
 static void fill_report(run_state *run) {
     dn_report *report = run->report;
-    char *kernels_text;
+    peaks known = {0};
     report->job = dn_strdup(run->job->conf.job);
     report->run_id = dn_strdup(run->run_id);
     report->output = dn_strdup(run->job->conf.output);
@@ -268,17 +294,12 @@ static void fill_report(run_state *run) {
     report->drained = run->control.drained;
     report->n_pipelines = run->control.n;
     fill_usage(report);
-    report->peak_gflops = measure_peak(run, &kernels_text);
-    report->kernels = kernels_text;
     for (int i = 0; i < run->control.n; i++) {
         dn_pipeline_report *p = &report->pipeline[i];
         report->name[i] = dn_strdup(run->control.name[i]);
-        p->slo_ns = dn_plan_slo_ns(&run->job->pipeline[i]);
-        p->has_model = run->job->pipeline[i].scorer != NULL;
-        p->model_threads = p->has_model ? run->job->pipeline[i].model_threads : 0;
-        dn_report_pipeline(run->control.pipeline[i], dn_telemetry_totals(run->telemetry, i), p);
+        dn_report_pipeline(run->control.pipeline[i], p);
+        fill_models(run, i, &known, p);
         p->wall_ns = run->control.ended_mono_ns[i] - run->start_mono_ns;
-        p->peak_flops_ns = report->peak_gflops * (double)p->model_ns;
     }
 }
 
@@ -301,11 +322,14 @@ static char *machine_text(const dn_topo_facts *facts) {
 
 static dn_status open_trace(run_state *run, dn_trace **trace) {
     const dn_job *job = run->job;
-    const char *names[DN_MAX_PIPELINES];
-    const char *sha256 = "";
+    const char *names[DN_MAX_PIPELINES], *models[DN_MAX_PIPELINES][DN_MAX_SCORERS] = {{0}};
+    char sha256[DN_MODELS_SHA256] = "";
     for (int i = 0; i < job->n_pipelines; i++) {
         names[i] = job->pipeline[i].name;
-        sha256 = sha256[0] ? sha256 : dn_plan_model_sha256(&job->pipeline[i]);
+        memcpy(models[i], job->pipeline[i].scorer_name, sizeof models[i]);
+        if (!sha256[0]) {
+            dn_plan_models_sha256(&job->pipeline[i], sha256);
+        }
     }
     dn_trace_place *places = dn_alloc_array((size_t)run->placement.n, sizeof *places);
     for (int i = 0; i < run->placement.n; i++) {
@@ -324,6 +348,7 @@ static dn_status open_trace(run_state *run, dn_trace **trace) {
         .run_id = run->run_id,
         .rank = run->comm->rank,
         .pipelines = names,
+        .models = models,
         .n_pipelines = job->n_pipelines,
         .attributes = attributes,
         .n_attributes = sizeof attributes / sizeof *attributes,

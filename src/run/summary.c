@@ -23,8 +23,8 @@ static const char *const fate_names[DN_FATES] = {[DN_KEPT] = "rows_out",
                                                  [DN_FILTERED] = "filtered",
                                                  [DN_DEAD] = "dead_letters"};
 
-static double model_share(const dn_pipeline_report *p) {
-    return share((double)p->flops, p->peak_flops_ns);
+static double model_share(const dn_model_report *m) {
+    return share((double)m->flops, m->peak_flops_ns);
 }
 
 /* ---- table ---- */
@@ -63,13 +63,15 @@ static void print_slo(const dn_pipeline_report *p, FILE *out) {
     if (!p->slo_ns) {
         return;
     }
+    dn_model_report models = dn_report_models(p);
     double p95_s = quantile_s(&p->latency.response, 0.95);
     fprintf(out, "  slo        p95 %.3f s, %.3f s asked for: ", p95_s,
             (double)p->slo_ns / NS_PER_S);
     if (slo_held(p)) {
         fprintf(out, "held\n");
-    } else if (p->rows_late) {
-        double late = share((double)p->rows_late, (double)(p->rows_scored + p->rows_reused));
+    } else if (models.rows_late) {
+        double late =
+            share((double)models.rows_late, (double)(models.rows_scored + models.rows_reused));
         fprintf(out,
                 "NOT held; %.0f %% of the texts were late before the model saw them: they come "
                 "faster than it scores (more ranks, a smaller model or a lower rate would help)\n",
@@ -80,25 +82,26 @@ static void print_slo(const dn_pipeline_report *p, FILE *out) {
     }
 }
 
-static void print_model(const dn_report *report, const dn_pipeline_report *p, FILE *out) {
+static void print_model(const dn_model_report *m, FILE *out) {
     fprintf(out,
-            "  model      %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
+            "  %-10s %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
             "batches, fill %.0f %%\n",
-            (long long)p->rows_scored, (long long)p->rows_reused, (long long)p->tokens_scored,
-            (long long)p->batches, 100 * share((double)p->tokens_scored, (double)p->budget_tokens));
+            m->name, (long long)m->rows_scored, (long long)m->rows_reused,
+            (long long)m->tokens_scored, (long long)m->batches,
+            100 * share((double)m->tokens_scored, (double)m->budget_tokens));
     fprintf(out, "  closed by ");
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
-        if (p->reason[i]) {
-            fprintf(out, " %s %lld", dn_close_reason_names[i], (long long)p->reason[i]);
+        if (m->reason[i]) {
+            fprintf(out, " %s %lld", dn_close_reason_names[i], (long long)m->reason[i]);
         }
     }
     fprintf(out, "\n");
-    if (p->flops) {
+    if (m->flops) {
         fprintf(out,
                 "  kernels    %s: %.1f GFLOP/s a thread while scoring = %.0f %% of the measured "
                 "peak (%.1f a core)\n",
-                report->kernels, (double)p->flops / (double)p->model_ns, 100 * model_share(p),
-                report->peak_gflops);
+                m->kernels, (double)m->flops / (double)m->model_ns, 100 * model_share(m),
+                m->peak_gflops);
     }
 }
 
@@ -159,8 +162,8 @@ void dn_report_print(const dn_report *report, FILE *out) {
         print_latency("response", &p->latency.response, out);
         print_latency("service", &p->latency.service, out);
         print_slo(p, out);
-        if (p->has_model) {
-            print_model(report, p, out);
+        for (int k = 0; k < p->n_models; k++) {
+            print_model(&p->model[k], out);
         }
         print_bottleneck(p, out);
         print_rings(report, p, out);
@@ -189,17 +192,18 @@ static void key_text(dn_out *out, const char *key, const char *value) {
 }
 
 static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
+    dn_model_report models = dn_report_models(p);
     key_i64(out, "records_in", p->stats.records_in);
     for (int i = 0; i < DN_FATES; i++) {
         key_i64(out, fate_names[i], p->stats.fate[i]);
     }
-    key_i64(out, "rows_reused", p->rows_reused);
+    key_i64(out, "rows_reused", models.rows_reused);
     key_i64(out, "texts_cut", p->stats.texts_cut);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
     dn_out_key(out, "model_peak_share");
-    if (p->flops) {
-        dn_out_f64(out, model_share(p));
+    if (models.flops) {
+        dn_out_f64(out, model_share(&models));
     } else {
         dn_out_null(out);
     }
@@ -239,26 +243,45 @@ static void json_rings(const dn_report *report, const dn_pipeline_report *p, dn_
     key_i64(out, "ranks", report->ranks);
 }
 
-static void json_model(const dn_pipeline_report *p, dn_out *out) {
-    key_i64(out, "batches", p->batches);
-    key_i64(out, "rows_scored", p->rows_scored);
-    key_i64(out, "tokens_scored", p->tokens_scored);
-    key_i64(out, "model_threads", p->model_threads);
-    key_i64(out, "flops", p->flops);
-    key_f64(out, "model_s", (double)p->model_ns / NS_PER_S);
-    key_f64(out, "batch_fill", share((double)p->tokens_scored, (double)p->budget_tokens));
+static void json_model(const dn_model_report *m, dn_out *out) {
+    key_i64(out, "batches", m->batches);
+    key_i64(out, "rows_scored", m->rows_scored);
+    key_i64(out, "tokens_scored", m->tokens_scored);
+    key_i64(out, "model_threads", m->threads);
+    key_i64(out, "flops", m->flops);
+    key_f64(out, "model_s", (double)m->model_ns / NS_PER_S);
+    key_f64(out, "batch_fill", share((double)m->tokens_scored, (double)m->budget_tokens));
+    dn_out_key(out, "closed_by");
+    dn_out_open(out, '{');
+    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
+        key_i64(out, dn_close_reason_names[i], m->reason[i]);
+    }
+    dn_out_close(out, '}');
+}
+
+/* The models added up, as the keys of the pipeline, and each for itself. */
+static void json_models(const dn_pipeline_report *p, dn_out *out) {
+    dn_model_report models = dn_report_models(p);
+    json_model(&models, out);
     if (p->slo_ns) {
         key_f64(out, "slo_s", (double)p->slo_ns / NS_PER_S);
         dn_out_key(out, "slo_held");
         dn_out_bool(out, slo_held(p));
-        key_i64(out, "slo_rows_late", p->rows_late);
+        key_i64(out, "slo_rows_late", models.rows_late);
     }
-    dn_out_key(out, "closed_by");
-    dn_out_open(out, '{');
-    for (int i = 0; i < DN_CLOSE_REASONS; i++) {
-        key_i64(out, dn_close_reason_names[i], p->reason[i]);
+    dn_out_key(out, "models");
+    dn_out_open(out, '[');
+    for (int i = 0; i < p->n_models; i++) {
+        const dn_model_report *m = &p->model[i];
+        dn_out_open(out, '{');
+        key_text(out, "name", m->name);
+        key_text(out, "kernels", m->kernels ? m->kernels : "none");
+        key_f64(out, "peak_gflops_per_core", m->peak_gflops);
+        key_i64(out, "rows_reused", m->rows_reused);
+        json_model(m, out);
+        dn_out_close(out, '}');
     }
-    dn_out_close(out, '}');
+    dn_out_close(out, ']');
 }
 
 void dn_report_print_json(const dn_report *report, FILE *file) {
@@ -276,9 +299,10 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);
     key_f64(&out, "cpu_s", (double)report->cpu_ns / NS_PER_S);
     key_i64(&out, "rss_bytes_max", report->rss_bytes_max);
-    key_text(&out, "kernels", report->kernels);
-    key_f64(&out, "peak_gflops_per_core", report->peak_gflops);
-    json_numbers(dn_report_main(report), &out);
+    const dn_pipeline_report *main = dn_report_main(report);
+    key_text(&out, "kernels", main->model[0].kernels ? main->model[0].kernels : "none");
+    key_f64(&out, "peak_gflops_per_core", main->model[0].peak_gflops);
+    json_numbers(main, &out);
     dn_out_key(&out, "pipelines");
     dn_out_open(&out, '[');
     for (int i = 0; i < report->n_pipelines; i++) {
@@ -287,7 +311,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
         key_text(&out, "name", report->name[i]);
         json_numbers(p, &out);
         key_f64(&out, "wall_s", (double)p->wall_ns / NS_PER_S);
-        json_model(p, &out);
+        json_models(p, &out);
         json_parts(p, &out);
         json_rings(report, p, &out);
         dn_out_close(&out, '}');

@@ -11,9 +11,9 @@ static const int64_t SAMPLE_NS = 1000000000;
 
 typedef struct channel {
     dn_telemetry *telemetry;
-    dn_batch_totals totals;
-    int n_threads;
-    dn_events **events; /* [n_threads]; NULL without a trace */
+    dn_batch_totals totals[DN_MAX_SCORERS];
+    int model_threads, n_threads; /* of a model, of all */
+    dn_events **events;           /* [n_threads], those of a model together; NULL without a trace */
 } channel;
 
 struct dn_telemetry {
@@ -30,29 +30,30 @@ dn_telemetry *dn_telemetry_new(dn_trace *trace) {
     return telemetry;
 }
 
-void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int model_threads) {
+void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, int model_threads) {
     channel *own = &telemetry->channel[pipeline];
     telemetry->n = pipeline >= telemetry->n ? pipeline + 1 : telemetry->n;
     own->telemetry = telemetry;
     if (telemetry->trace) {
-        own->n_threads = model_threads;
-        own->events = dn_alloc_array((size_t)model_threads, sizeof(dn_events *));
-        for (int i = 0; i < model_threads; i++) {
+        own->model_threads = model_threads;
+        own->n_threads = n_models * model_threads;
+        own->events = dn_alloc_array((size_t)own->n_threads, sizeof(dn_events *));
+        for (int i = 0; i < own->n_threads; i++) {
             own->events[i] = dn_events_new(EVENTS, sizeof(dn_batch_event));
         }
     }
     return own;
 }
 
-const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline) {
-    return &telemetry->channel[pipeline].totals;
+const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline, int model) {
+    return &telemetry->channel[pipeline].totals[model];
 }
 
 void dn_telemetry_batch(void *ctx, const dn_batch_event *event) {
     channel *own = ctx;
-    dn_batch_totals_add(&own->totals, event);
+    dn_batch_totals_add(&own->totals[event->model], event);
     if (own->events) {
-        dn_events_put(own->events[event->thread], event);
+        dn_events_put(own->events[event->model * own->model_threads + event->thread], event);
     }
 }
 

@@ -16,12 +16,14 @@ typedef struct dn_telemetry dn_telemetry;
 /** ownership  takes the trace (NULL: totals only); dn_telemetry_free closes it */
 dn_telemetry *dn_telemetry_new(dn_trace *trace);
 
-/** The listener's context for one pipeline with that many model threads. lends until
- * dn_telemetry_free. thread: main */
-void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int model_threads);
-const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline);
+/** The listener's context for one pipeline, with that many threads for each of its models. lends
+ * until dn_telemetry_free. thread: main */
+void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, int model_threads);
 
-/** A dn_batch_listener. thread: the model thread that event->thread names */
+/** Of one of its models. */
+const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline, int model);
+
+/** A dn_batch_listener. thread: the one that event->model and event->thread name */
 void dn_telemetry_batch(void *channel, const dn_batch_event *event);
 
 /** Moves events to the trace and samples system and pipelines about once a second. thread: control

@@ -1,4 +1,5 @@
-/* clean -> ids, tokens: what the model's encoder reads. */
+/* clean -> ids, tokens: what a model's encoder reads. Twice in a pipeline under two names where its
+ * models have two vocabularies. */
 #include "base/memory.h"
 #include "io/json.h"
 #include "text/stages.h"
@@ -10,8 +11,9 @@
 enum { DEFAULT_MAX_TOKENS = 128, MAX_CONFIG_BYTES = 16 << 20, MOST_TOKENS = 1 << 20 };
 
 typedef struct tokenise_conf {
-    char *from, *vocabulary;
+    char *name, *from, *vocabulary;
     int64_t max_tokens;
+    char *ids_name, *tokens_name;
     int text, ids, tokens;
     dn_tokeniser *tokeniser;
 } tokenise_conf;
@@ -22,6 +24,12 @@ typedef struct tokenise_worker {
 } tokenise_worker;
 
 static const dn_prop props[] = {
+    {.name = "name",
+     .type = DN_P_TEXT,
+     .offset = offsetof(tokenise_conf, name),
+     .initial = "",
+     .text = "Makes ids.NAME and tokens.NAME instead of ids and tokens, for a model that reads its "
+             "own vocabulary."},
     {.name = "from",
      .type = DN_P_TEXT,
      .offset = offsetof(tokenise_conf, from),
@@ -33,7 +41,7 @@ static const dn_prop props[] = {
      .initial = "",
      .text =
          "Directory with the vocabulary (tokenizer.json, vocab.txt, vocab.json and merges.txt, or "
-         "sentencepiece.bpe.model); the pipeline's model where it is not set."},
+         "sentencepiece.bpe.model); that of the model which reads these ids where it is not set."},
     {.name = "max_tokens",
      .type = DN_P_COUNT,
      .offset = offsetof(tokenise_conf, max_tokens),
@@ -45,23 +53,24 @@ static const dn_prop props[] = {
     {0},
 };
 
-/* What the model was trained with, and no more than its positions. */
+/* What the model was trained with, and no more than its positions; at most `*max_tokens`. */
 static dn_status read_max_tokens(const char *dir, int64_t *max_tokens) {
     char *path = dn_format("%s/config.json", dir);
     dn_json *doc = NULL;
     dn_json_at root, dunlin, at;
     dn_status status = DN_OK;
-    *max_tokens = DEFAULT_MAX_TOKENS;
+    int64_t own = DEFAULT_MAX_TOKENS;
     if (access(path, F_OK) == 0) {
         DN_TRY_GO(dn_json_load(path, MAX_CONFIG_BYTES, DN_E_MODEL, &doc), done);
         root = dn_json_root(doc);
         if (dn_json_find(&root, "dunlin", &dunlin) && dn_json_find(&dunlin, "max_tokens", &at)) {
-            DN_TRY_GO(dn_json_int(&at, 2, MOST_TOKENS, max_tokens), done);
+            DN_TRY_GO(dn_json_int(&at, 2, MOST_TOKENS, &own), done);
         } else if (dn_json_find(&root, "max_position_embeddings", &at)) {
-            DN_TRY_GO(dn_json_int(&at, 2, INT32_MAX, max_tokens), done);
-            *max_tokens = *max_tokens < DEFAULT_MAX_TOKENS ? *max_tokens : DEFAULT_MAX_TOKENS;
+            DN_TRY_GO(dn_json_int(&at, 2, INT32_MAX, &own), done);
+            own = own < DEFAULT_MAX_TOKENS ? own : DEFAULT_MAX_TOKENS;
         }
     }
+    *max_tokens = own < *max_tokens ? own : *max_tokens;
 done:
     dn_json_free(doc);
     free(path);
@@ -90,41 +99,127 @@ done:
 }
 
 static dn_status add_columns(tokenise_conf *c, dn_schema *schema) {
-    dn_field ids = {.name = "ids",
+    dn_field ids = {.name = c->ids_name,
                     .type = DN_IDS,
                     .width = 1,
                     .units = "",
                     .long_name = "token ids",
                     .group = "records",
                     .transient = true};
-    dn_field tokens = {.name = "tokens",
+    dn_field tokens = {.name = c->tokens_name,
                        .type = DN_I64,
                        .width = 1,
                        .units = "1",
                        .long_name = "number of tokens the model reads",
                        .group = "records"};
+    if (dn_schema_find(schema, c->ids_name) >= 0) {
+        return DN_FAIL(CONFIG,
+                       "tokenise: the column '%s' is there already; give one of the two a name",
+                       c->ids_name);
+    }
     DN_TRY(dn_schema_add(schema, ids, &c->ids));
     return dn_schema_add(schema, tokens, &c->tokens);
 }
 
+static bool reads(const tokenise_conf *c, const dn_bind_model *model) {
+    return model->dir && *model->dir && strcmp(model->ids, c->ids_name) == 0;
+}
+
+static bool same_bytes(const char *path, const char *other) {
+    FILE *a = fopen(path, "rb"), *b = fopen(other, "rb");
+    int x = 0, y = 0;
+    while (a && b && x != EOF && x == y) {
+        x = getc(a);
+        y = getc(b);
+    }
+    bool same = x == y;
+    if (a) {
+        fclose(a);
+    }
+    if (b) {
+        fclose(b);
+    }
+    return same;
+}
+
+/* Models may share these ids only if they share the vocabulary: of files that both have, the bytes.
+ */
+static dn_status check_shared(const tokenise_conf *c, const char *dir, const char *other) {
+    static const char *const files[] = {"tokenizer.json", "vocab.txt", "vocab.json", "merges.txt",
+                                        "sentencepiece.bpe.model"};
+    dn_status status = DN_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files && status == DN_OK; i++) {
+        char *own = dn_format("%s/%s", dir, files[i]), *its = dn_format("%s/%s", other, files[i]);
+        if (access(own, F_OK) == 0 && access(its, F_OK) == 0 && !same_bytes(own, its)) {
+            status = DN_FAIL(CONFIG,
+                             "tokenise: %s differs from %s, so the models cannot share the column "
+                             "'%s'; add `tokenise: {name: NAME}` and let one read ids.NAME",
+                             its, own, c->ids_name);
+        }
+        free(own);
+        free(its);
+    }
+    return status;
+}
+
+/* Against every model that reads the ids. */
+static dn_status check_models(const tokenise_conf *c, const char *dir, const dn_bind *bind) {
+    for (int i = 0; i < bind->n_models; i++) {
+        if (reads(c, &bind->model[i])) {
+            DN_TRY(check_vocabulary(c->tokeniser, bind->model[i].dir));
+            DN_TRY(check_shared(c, dir, bind->model[i].dir));
+        }
+    }
+    return DN_OK;
+}
+
+/* As the model that reads least was trained. */
+static dn_status find_max_tokens(tokenise_conf *c, const char *dir, const dn_bind *bind) {
+    c->max_tokens = MOST_TOKENS;
+    DN_TRY(read_max_tokens(dir, &c->max_tokens));
+    for (int i = 0; i < bind->n_models; i++) {
+        if (reads(c, &bind->model[i])) {
+            DN_TRY(read_max_tokens(bind->model[i].dir, &c->max_tokens));
+        }
+    }
+    return DN_OK;
+}
+
+static const char *find_vocabulary(const tokenise_conf *c, const dn_bind *bind) {
+    const char *dir = c->vocabulary && c->vocabulary[0] ? c->vocabulary : NULL;
+    for (int i = 0; i < bind->n_models && !dir; i++) {
+        dir = reads(c, &bind->model[i]) ? bind->model[i].dir : NULL;
+    }
+    return dir;
+}
+
+static void name_columns(tokenise_conf *c) {
+    const char *name = c->name && c->name[0] ? c->name : NULL;
+    c->ids_name = dn_format("ids%s%s", name ? "." : "", name ? name : "");
+    c->tokens_name = dn_format("tokens%s%s", name ? "." : "", name ? name : "");
+}
+
 static dn_status tokenise_bind(void *conf, const dn_bind *bind) {
     tokenise_conf *c = conf;
-    const char *dir = c->vocabulary && c->vocabulary[0] ? c->vocabulary : bind->model_dir;
+    name_columns(c);
+    const char *dir = find_vocabulary(c, bind);
     if (!dir) {
         return DN_FAIL(
             CONFIG,
-            "tokenise: the pipeline has no model to take the vocabulary from; set vocabulary");
+            "tokenise: no model of the pipeline reads '%s', so there is none to take the "
+            "vocabulary from; set vocabulary",
+            c->ids_name);
     }
     if (c->max_tokens == 1) {
         return DN_FAIL(CONFIG, "tokenise: max_tokens is 1, but [CLS] and [SEP] are two");
     }
     if (c->max_tokens == 0) {
-        DN_TRY(read_max_tokens(dir, &c->max_tokens));
+        DN_TRY(find_max_tokens(c, dir, bind));
     }
     DN_TRY(dn_schema_need(bind->schema, "tokenise", c->from, DN_BYTES, &c->text));
     DN_TRY(add_columns(c, bind->schema));
     DN_TRY(dn_tokeniser_open(dir, &c->tokeniser));
-    return bind->model_dir ? check_vocabulary(c->tokeniser, bind->model_dir) : DN_OK;
+    return check_models(c, dir, bind);
 }
 
 static dn_status tokenise_open(const void *conf, void **worker) {
@@ -167,7 +262,10 @@ static void tokenise_close(void *worker) {
 static void tokenise_unbind(void *conf) {
     tokenise_conf *c = conf;
     dn_tokeniser_close(c->tokeniser);
+    free(c->ids_name);
+    free(c->tokens_name);
     c->tokeniser = NULL;
+    c->ids_name = c->tokens_name = NULL;
 }
 
 const dn_stage_ops dn_stage_tokenise = {

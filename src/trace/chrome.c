@@ -58,10 +58,10 @@ static void end_event(exporter *e) {
     e->begun = true;
 }
 
-static void put_name(exporter *e, const char *what, int64_t rank, int64_t thread, const char *fmt,
+static void put_name(exporter *e, const char *what, int64_t rank, int64_t thread, const char *word,
                      int64_t number) {
     char name[64];
-    snprintf(name, sizeof name, fmt, (long long)number);
+    snprintf(name, sizeof name, "%s %lld", word, (long long)number);
     begin_event(e, "M", what, rank, thread);
     dn_out_key(&e->line, "args");
     dn_out_open(&e->line, '{');
@@ -74,15 +74,16 @@ static void put_name(exporter *e, const char *what, int64_t rank, int64_t thread
 typedef struct table {
     uint64_t n;
     int64_t *column[8];
-    uint8_t *label[2];
+    uint8_t *label[3];
 } table;
 
 static void table_free(table *t) {
     for (size_t i = 0; i < sizeof t->column / sizeof *t->column; i++) {
         free(t->column[i]);
     }
-    free(t->label[0]);
-    free(t->label[1]);
+    for (size_t i = 0; i < sizeof t->label / sizeof *t->label; i++) {
+        free(t->label[i]);
+    }
 }
 
 static dn_status read_column(const segment *s, const char *path, dn_h5_type type, size_t bytes,
@@ -112,11 +113,15 @@ static const char *label_of(const segment *s, const char *path, uint8_t label) {
     return label < info->n_labels ? info->labels[label] : "";
 }
 
-enum { CLOSED, MODEL, THREAD, ROWS, TOKENS, REUSED, WAIT };
+enum { CLOSED, MODEL, THREAD, ROWS, TOKENS, REUSED, WAIT, THREADS_A_MODEL = 256 };
+
+/* Threads of all models on one axis. */
+static int64_t track_of(const table *t, uint64_t i) {
+    return t->label[2][i] * THREADS_A_MODEL + t->column[THREAD][i];
+}
 
 static void put_batch(exporter *e, const segment *s, const table *t, uint64_t i) {
-    begin_event(e, "X", label_of(s, "/batches/pipeline", t->label[0][i]), s->rank,
-                t->column[THREAD][i]);
+    begin_event(e, "X", label_of(s, "/batches/pipeline", t->label[0][i]), s->rank, track_of(t, i));
     put_number(&e->line, "ts", micros(e, s, t->column[CLOSED][i]));
     put_number(&e->line, "dur", (double)t->column[MODEL][i] / 1e3);
     dn_out_key(&e->line, "args");
@@ -134,13 +139,16 @@ static dn_status put_batches(exporter *e, const segment *s) {
     static const char *const numbers[] = {
         "/batches/closed_mono_ns", "/batches/model_ns", "/batches/thread",  "/batches/rows",
         "/batches/tokens",         "/batches/reused",   "/batches/wait_ns", NULL};
-    static const char *const labels[] = {"/batches/pipeline", "/batches/reason", NULL};
+    static const char *const labels[] = {"/batches/pipeline", "/batches/reason", "/batches/model",
+                                         NULL};
     table t = {0};
     dn_status status = read_table(s, numbers, labels, &t);
-    int64_t named = -1; /* threads up to this one have a name */
+    int64_t n_named[UINT8_MAX + 1] = {0}; /* threads of each model that have a name */
     for (uint64_t i = 0; i < t.n && status == DN_OK; i++) {
-        for (; named < t.column[THREAD][i]; named++) {
-            put_name(e, "thread_name", s->rank, named + 1, "model %lld", named + 1);
+        uint8_t model = t.label[2][i];
+        for (; n_named[model] <= t.column[THREAD][i]; n_named[model]++) {
+            put_name(e, "thread_name", s->rank, model * THREADS_A_MODEL + n_named[model],
+                     label_of(s, "/batches/model", model), n_named[model]);
         }
         put_batch(e, s, &t, i);
     }
@@ -240,7 +248,7 @@ static void segment_close(segment *s) {
 }
 
 static dn_status put_segment(exporter *e, const segment *s) {
-    put_name(e, "process_name", s->rank, 0, "rank %lld", s->rank);
+    put_name(e, "process_name", s->rank, 0, "rank", s->rank);
     DN_TRY(put_batches(e, s));
     DN_TRY(put_memory(e, s));
     DN_TRY(put_lag(e, s));

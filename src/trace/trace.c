@@ -14,11 +14,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 14, MAX_PIPELINES = 64 };
+enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 16, MAX_PIPELINES = 64 };
 #define SEGMENT_AGE_NS (INT64_C(60) * 1000000000)
 
 typedef enum table_id { BATCHES, SYSTEM, FLOW, QUEUES, STAGES, TOPOLOGY, N_TABLES } table_id;
-typedef enum labels_id { NO_LABELS, REASONS, PIPELINES } labels_id;
+typedef enum labels_id { NO_LABELS, REASONS, PIPELINES, MODELS, N_LABELS } labels_id;
 
 typedef struct column_def {
     const char *name;
@@ -38,7 +38,8 @@ static const table_def tables[N_TABLES] = {
     [BATCHES] = {"batches",
                  {{"rank", DN_H5_I64, "1", "MPI rank", 0},
                   {"pipeline", DN_H5_ENUM, "", "Pipeline", PIPELINES},
-                  {"thread", DN_H5_I64, "1", "Model thread", 0},
+                  {"model", DN_H5_ENUM, "", "Model", MODELS},
+                  {"thread", DN_H5_I64, "1", "Thread of the model", 0},
                   {"closed_mono_ns", DN_H5_I64, NS, "When it was closed, monotonic clock", 0},
                   {"reason", DN_H5_ENUM, "", "Why it was closed", REASONS},
                   {"rows", DN_H5_I64, "1", "Rows scored by the model", 0},
@@ -94,8 +95,9 @@ typedef struct attribute {
 struct dn_trace {
     char *folder, *part;
     int rank, segment;
-    char *pipelines[MAX_PIPELINES];
-    int n_pipelines;
+    char *pipelines[MAX_PIPELINES], *models[MAX_PIPELINES * DN_MAX_SCORERS];
+    int n_pipelines, n_models;
+    uint8_t model_label[MAX_PIPELINES][DN_MAX_SCORERS]; /* number in `models` */
     attribute *attributes;
     int n_attributes;
     char *topology, *summary;
@@ -143,21 +145,31 @@ static void add_row(dn_trace *trace, table_id table, const value *row) {
     }
 }
 
+typedef struct label_list {
+    const char *const *label;
+    int n;
+} label_list;
+
+static label_list labels_of(const dn_trace *trace, labels_id id) {
+    const label_list lists[N_LABELS] = {
+        [REASONS] = {dn_close_reason_names, DN_CLOSE_REASONS},
+        [PIPELINES] = {(const char *const *)trace->pipelines, trace->n_pipelines},
+        [MODELS] = {(const char *const *)trace->models, trace->n_models},
+    };
+    return lists[id];
+}
+
 static dn_status add_columns(dn_trace *trace, table_id table) {
     for (int c = 0; c < MAX_COLUMNS && tables[table].column[c].name; c++) {
         const column_def *def = &tables[table].column[c];
         char path[64];
         snprintf(path, sizeof path, "/%s/%s", tables[table].group, def->name);
-        bool pipelines = def->labels == PIPELINES;
+        label_list labels = labels_of(trace, def->labels);
         const dn_h5_spec spec = {
             .path = path,
             .type = def->type,
-            .labels = pipelines                ? (const char *const *)trace->pipelines
-                      : def->labels == REASONS ? dn_close_reason_names
-                                               : NULL,
-            .n_labels = pipelines                ? trace->n_pipelines
-                        : def->labels == REASONS ? DN_CLOSE_REASONS
-                                                 : 0,
+            .labels = labels.label,
+            .n_labels = labels.n,
             .units = def->units,
             .long_name = def->long_name,
             .nullable = true,
@@ -252,12 +264,31 @@ static char *copy(const char *text) {
     return dn_strdup(text ? text : "");
 }
 
-static void keep_conf(dn_trace *trace, const dn_trace_conf *conf) {
-    trace->rank = conf->rank;
+/* Models of two pipelines may share a name, and with it a label. */
+static uint8_t keep_model(dn_trace *trace, const char *name) {
+    int i = 0;
+    while (i < trace->n_models && strcmp(trace->models[i], name) != 0) {
+        i++;
+    }
+    if (i == trace->n_models) {
+        trace->models[trace->n_models++] = copy(name);
+    }
+    return (uint8_t)i;
+}
+
+static void keep_names(dn_trace *trace, const dn_trace_conf *conf) {
     trace->n_pipelines = conf->n_pipelines < MAX_PIPELINES ? conf->n_pipelines : MAX_PIPELINES;
     for (int i = 0; i < trace->n_pipelines; i++) {
         trace->pipelines[i] = copy(conf->pipelines[i]);
+        for (int k = 0; conf->models && k < DN_MAX_SCORERS && conf->models[i][k]; k++) {
+            trace->model_label[i][k] = keep_model(trace, conf->models[i][k]);
+        }
     }
+}
+
+static void keep_conf(dn_trace *trace, const dn_trace_conf *conf) {
+    trace->rank = conf->rank;
+    keep_names(trace, conf);
     trace->n_attributes = conf->n_attributes;
     trace->attributes = dn_alloc_array((size_t)conf->n_attributes + 3, sizeof(attribute));
     for (int i = 0; i < conf->n_attributes; i++) {
@@ -282,6 +313,9 @@ static void keep_conf(dn_trace *trace, const dn_trace_conf *conf) {
 static void trace_free(dn_trace *trace) {
     for (int i = 0; i < trace->n_pipelines; i++) {
         free(trace->pipelines[i]);
+    }
+    for (int i = 0; i < trace->n_models; i++) {
+        free(trace->models[i]);
     }
     for (int i = 0; i < trace->n_attributes; i++) {
         free(trace->attributes[i].name);
@@ -327,13 +361,21 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
     if (!trace || !trace->file) {
         return;
     }
-    const value row[] = {{.number = trace->rank},          {.number = pipeline},
-                         {.number = event->thread},        {.number = event->closed_mono_ns},
-                         {.number = event->reason},        {.number = event->rows},
-                         {.number = event->tokens},        {.number = event->reused},
-                         {.number = event->budget_tokens}, {.number = event->late},
-                         {.number = event->wait_ns},       {.number = event->model_ns},
-                         {.number = event->predicted_ns},  {.number = event->flops}};
+    const value row[] = {{.number = trace->rank},
+                         {.number = pipeline},
+                         {.number = trace->model_label[pipeline][event->model]},
+                         {.number = event->thread},
+                         {.number = event->closed_mono_ns},
+                         {.number = event->reason},
+                         {.number = event->rows},
+                         {.number = event->tokens},
+                         {.number = event->reused},
+                         {.number = event->budget_tokens},
+                         {.number = event->late},
+                         {.number = event->wait_ns},
+                         {.number = event->model_ns},
+                         {.number = event->predicted_ns},
+                         {.number = event->flops}};
     add_row(trace, BATCHES, row);
     trace->n_batches++;
     if (trace->file) {

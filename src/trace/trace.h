@@ -39,6 +39,8 @@ typedef struct dn_trace_conf {
     const char *output, *run_id;
     int rank;
     const char *const *pipelines; /**< names; a pipeline is its number here below */
+    const char *const (
+        *models)[DN_MAX_SCORERS]; /**< names of each pipeline's, NULL behind the last */
     int n_pipelines;
     const dn_trace_attribute *attributes; /**< root attributes: job, model_sha256, versions ... */
     int n_attributes;

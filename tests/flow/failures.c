@@ -8,7 +8,7 @@
 enum { RECORDS = 1500 };
 
 static void fail_at(rig_place place, int after) {
-    flow_rig *rig = rig_new("pOp", true, 2, RECORDS);
+    flow_rig *rig = rig_new("pOp", 1, 2, RECORDS);
     rig->trip = place;
     rig->trip_after = after;
     rig->commit_every = 5;
@@ -48,7 +48,7 @@ CASE(a_failure_in_any_part_ends_the_pipeline_and_is_reported) {
 
 CASE(what_was_committed_before_a_failure_stays_and_nothing_comes_twice) {
     for (int after = 5; after < 120; after += 23) {
-        flow_rig *rig = rig_new("pp", true, 2, RECORDS);
+        flow_rig *rig = rig_new("pp", 1, 2, RECORDS);
         rig->trip = RIG_WRITE;
         rig->trip_after = after;
         rig->commit_every = 4;
@@ -65,7 +65,7 @@ CASE(what_was_committed_before_a_failure_stays_and_nothing_comes_twice) {
 }
 
 CASE(what_the_source_gave_before_it_failed_is_committed) {
-    flow_rig *rig = rig_new("pOp", true, 2, RECORDS);
+    flow_rig *rig = rig_new("pOp", 1, 2, RECORDS);
     rig->trip = RIG_POLL;
     rig->trip_after = 40;
     rig->bad_every = 13;
@@ -85,7 +85,7 @@ CASE(what_the_source_gave_before_it_failed_is_committed) {
 }
 
 CASE(the_first_failure_is_reported_not_a_later_one) {
-    flow_rig *rig = rig_new("p", true, 1, RECORDS);
+    flow_rig *rig = rig_new("p", 1, 1, RECORDS);
     rig->trip = RIG_PURE; /* all four workers trip, one after the other */
     EXPECT(rig_run(rig) == DN_FATAL);
     EXPECT_TEXT(dn_failure_last()->text, "tripped at pure stage");
@@ -93,7 +93,7 @@ CASE(the_first_failure_is_reported_not_a_later_one) {
 }
 
 CASE(a_commit_that_always_aborts_ends_the_run) {
-    flow_rig *rig = rig_new("", false, 1, 100);
+    flow_rig *rig = rig_new("", 0, 1, 100);
     rig->sink[0].aborts_left = 1000;
     EXPECT(rig_run(rig) != DN_OK);
     EXPECT_INT(rig->sink[0].durable, 0);
@@ -101,7 +101,7 @@ CASE(a_commit_that_always_aborts_ends_the_run) {
 }
 
 CASE(too_many_bad_records_end_the_run_and_their_letters_are_durable) {
-    flow_rig *rig = rig_new("p", false, 1, RECORDS);
+    flow_rig *rig = rig_new("p", 0, 1, RECORDS);
     rig->bad_every = 3;
     rig->plan.max_bad = 0.2;
     EXPECT(rig_run(rig) == DN_FATAL);
@@ -114,7 +114,7 @@ CASE(too_many_bad_records_end_the_run_and_their_letters_are_durable) {
 }
 
 CASE(a_few_bad_records_at_the_start_do_not) {
-    flow_rig *rig = rig_new("p", false, 1, 90);
+    flow_rig *rig = rig_new("p", 0, 1, 90);
     rig->bad_every = 3;
     rig->plan.max_bad = 0.2;
     EXPECT(rig_run(rig) == DN_OK);
@@ -128,7 +128,7 @@ static dn_status no_bind(void *conf, const dn_bind *bind) {
 }
 
 CASE(a_part_that_cannot_be_bound_is_named_with_its_pipeline) {
-    flow_rig *rig = rig_new("p", false, 1, 10);
+    flow_rig *rig = rig_new("p", 0, 1, 10);
     dn_stage_ops broken = rig_pure;
     broken.name = "broken";
     broken.bind = no_bind;
@@ -147,7 +147,7 @@ static dn_status no_open(const void *conf, const dn_sink_env *env, dn_sink **sin
 }
 
 CASE(a_sink_that_cannot_be_opened_fails_the_opening_and_leaks_nothing) {
-    flow_rig *rig = rig_new("pO", true, 2, 10);
+    flow_rig *rig = rig_new("pO", 1, 2, 10);
     dn_sink_ops broken = rig_sinks;
     broken.open = no_open;
     rig->plan.sink[1] = &broken;

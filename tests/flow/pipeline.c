@@ -19,19 +19,18 @@ static int64_t count_bad(const flow_rig *rig) {
 
 typedef struct shape {
     const char *stages;
-    bool scorer;
-    int sinks, commit_every, rows_a_chunk;
+    int scorers, sinks, commit_every, rows_a_chunk;
 } shape;
 
 CASE(every_record_arrives_once_and_in_order) {
     static const shape shapes[] = {
-        {"", false, 1, 0, 50},   {"p", false, 1, 0, 1},    {"pp", true, 1, 7, 50},
-        {"O", false, 2, 5, 200}, {"pOp", true, 2, 11, 50}, {"OpOp", true, 1, 3, 1024},
+        {"", 0, 1, 0, 50},     {"p", 0, 1, 0, 1},       {"pp", 1, 1, 7, 50}, {"O", 0, 2, 5, 200},
+        {"pOp", 1, 2, 11, 50}, {"OpOp", 1, 1, 3, 1024}, {"", 2, 1, 0, 50},   {"pOp", 3, 2, 7, 20},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const shape *s = &shapes[i];
         flow_rig *rig =
-            rig_new(s->stages, s->scorer, s->sinks, s->rows_a_chunk == 1 ? 200 : RECORDS);
+            rig_new(s->stages, s->scorers, s->sinks, s->rows_a_chunk == 1 ? 200 : RECORDS);
         rig->commit_every = s->commit_every;
         rig->rows_a_chunk = s->rows_a_chunk;
         rig->bad_every = 13;
@@ -52,7 +51,7 @@ CASE(every_record_arrives_once_and_in_order) {
 }
 
 CASE(pure_stages_run_on_several_threads_around_an_ordered_one) {
-    flow_rig *rig = rig_new("pOp", true, 1, RECORDS);
+    flow_rig *rig = rig_new("pOp", 1, 1, RECORDS);
     rig->rows_a_chunk = 4;
     EXPECT(rig_run(rig) == DN_OK);
     EXPECT(rig_complete(rig, &rig->sink[0]));
@@ -62,7 +61,7 @@ CASE(pure_stages_run_on_several_threads_around_an_ordered_one) {
 }
 
 CASE(an_empty_input_ends_well) {
-    flow_rig *rig = rig_new("pO", true, 1, 0);
+    flow_rig *rig = rig_new("pO", 1, 1, 0);
     EXPECT(rig_run(rig) == DN_OK);
     EXPECT_INT(rig->sink[0].n, 0);
     EXPECT_INT(rig->ended, 1);
@@ -70,7 +69,7 @@ CASE(an_empty_input_ends_well) {
 }
 
 CASE(the_numbers_are_those_of_the_records) {
-    flow_rig *rig = rig_new("pO", true, 1, RECORDS);
+    flow_rig *rig = rig_new("pO", 1, 1, RECORDS);
     rig->bad_every = 13;
     REQUIRE(rig_start(rig) == DN_OK);
     EXPECT(dn_pipeline_join(rig->pipeline) == DN_OK);
@@ -91,7 +90,7 @@ CASE(the_numbers_are_those_of_the_records) {
 }
 
 CASE(the_source_hears_the_lowest_cursor) {
-    flow_rig *rig = rig_new("p", false, 2, RECORDS);
+    flow_rig *rig = rig_new("p", 0, 2, RECORDS);
     rig->commit_every = 4;
     EXPECT(rig_run(rig) == DN_OK);
     for (int p = 0; p < RIG_PARTITIONS; p++) {
@@ -102,7 +101,7 @@ CASE(the_source_hears_the_lowest_cursor) {
 }
 
 CASE(commit_is_called_again_after_abort) {
-    flow_rig *rig = rig_new("p", false, 1, RECORDS);
+    flow_rig *rig = rig_new("p", 0, 1, RECORDS);
     rig->commit_every = 10;
     rig->sink[0].aborts_left = 5;
     EXPECT(rig_run(rig) == DN_OK);
@@ -134,7 +133,7 @@ static dn_status run_and(flow_rig *rig, void *(*other)(void *)) {
 }
 
 CASE(drain_commits_what_is_under_way_and_the_next_start_goes_on) {
-    flow_rig *rig = rig_new("pp", true, 2, RECORDS);
+    flow_rig *rig = rig_new("pp", 1, 2, RECORDS);
     rig->endless = true;
     rig->bad_every = 13;
     EXPECT(run_and(rig, drain_soon) == DN_OK);
@@ -159,7 +158,7 @@ static void *abort_soon(void *arg) {
 }
 
 CASE(abort_ends_at_once_and_the_next_start_makes_the_rest) {
-    flow_rig *rig = rig_new("pp", true, 2, RECORDS);
+    flow_rig *rig = rig_new("pp", 1, 2, RECORDS);
     rig->endless = true;
     rig->commit_every = 6;
     EXPECT(run_and(rig, abort_soon) == DN_OK);
@@ -172,7 +171,7 @@ CASE(abort_ends_at_once_and_the_next_start_makes_the_rest) {
 }
 
 CASE(each_partition_begins_at_the_lowest_cursor_of_the_sinks) {
-    flow_rig *rig = rig_new("p", false, 2, 100);
+    flow_rig *rig = rig_new("p", 0, 2, 100);
     EXPECT(rig_run(rig) == DN_OK);
     rig_sink *behind = &rig->sink[1];
     behind->n = behind->durable = 0;

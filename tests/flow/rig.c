@@ -32,14 +32,13 @@ static void ended(void *ctx) {
     atomic_fetch_add(&((flow_rig *)ctx)->ended, 1);
 }
 
-static void rig_plan(flow_rig *rig, const char *stages, bool scorer, int sinks) {
+static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) {
     rig->plan = (dn_pipeline_plan){
         .job = "job",
         .name = "test",
         .source = &rig_source,
         .source_conf = rig,
-        .scorer = scorer ? &rig_scorer : NULL,
-        .scorer_conf = rig,
+        .n_scorers = scorers,
         .n_sinks = sinks,
         .letters = &rig_letters,
         .letters_conf = &rig->letters,
@@ -51,6 +50,11 @@ static void rig_plan(flow_rig *rig, const char *stages, bool scorer, int sinks) 
     for (const char *s = stages; *s; s++) {
         rig->plan.stage[rig->plan.n_stages] = *s == 'O' ? &rig_ordered : &rig_pure;
         rig->plan.stage_conf[rig->plan.n_stages++] = rig;
+    }
+    for (int i = 0; i < scorers; i++) {
+        rig->plan.scorer[i] = &rig_scorer;
+        rig->plan.scorer_conf[i] = rig;
+        rig->plan.scorer_name[i] = i ? "second" : "first";
     }
     for (int i = 0; i < sinks; i++) {
         rig->plan.sink[i] = &rig_sinks;
@@ -65,12 +69,12 @@ static void sink_init(rig_sink *sink, flow_rig *rig) {
     }
 }
 
-flow_rig *rig_new(const char *stages, bool scorer, int sinks, int64_t n) {
+flow_rig *rig_new(const char *stages, int scorers, int sinks, int64_t n) {
     flow_rig *rig = dn_alloc(sizeof *rig);
     rig->rows_a_chunk = 50;
     rig->scorer_holds = 3;
     rig->seed = 1;
-    rig_plan(rig, stages, scorer, sinks);
+    rig_plan(rig, stages, scorers, sinks);
     for (int p = 0; p < RIG_PARTITIONS; p++) {
         rig->n_records[p] = n;
         rig->reported[p] = DN_CURSOR_NONE;
@@ -143,7 +147,7 @@ static bool row_is_right(const flow_rig *rig, const rig_row *row, int64_t runnin
     return row->value == rig_value(row->partition, row->offset) &&
            row->tripled == (pure ? 3 * row->value : DN_NULL_I64) &&
            row->running == (ordered ? running : DN_NULL_I64) &&
-           row->score == (rig->plan.scorer ? row->value + 1 : DN_NULL_I64);
+           row->score == (rig->plan.n_scorers ? row->value + rig->plan.n_scorers : DN_NULL_I64);
 }
 
 bool rig_complete(const flow_rig *rig, const rig_sink *sink) {

@@ -67,9 +67,9 @@ typedef struct rig {
     uint64_t seed;
 } flow_rig;
 
-/** A rig with `n` records a partition, `stages` of "pOp" (pure, ordered), a scorer or not, and
- * `sinks` sinks. ownership  the caller: rig_free */
-flow_rig *rig_new(const char *stages, bool scorer, int sinks, int64_t n);
+/** A rig with `n` records a partition, `stages` of "pOp" (pure, ordered), `scorers` scorers
+ * and `sinks` sinks. ownership  the caller: rig_free */
+flow_rig *rig_new(const char *stages, int scorers, int sinks, int64_t n);
 
 /** Binds, opens, starts. */
 dn_status rig_start(flow_rig *rig);

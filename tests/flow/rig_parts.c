@@ -194,7 +194,8 @@ const dn_stage_ops rig_ordered = {.name = "ordered",
                                   .run = ordered_run,
                                   .close = free};
 
-/* ---- scorer: batches of several chunks, given back youngest first ---- */
+/* ---- scorer: batches of several chunks, given back youngest first; each adds one to the score
+ * ---- */
 
 struct dn_scorer {
     flow_rig *rig;
@@ -220,7 +221,9 @@ static void score(dn_scorer *scorer) {
         scorer->held = chunk->link;
         for (uint32_t i = 0; i < chunk->n_sel; i++) {
             uint32_t row = chunk->sel[i];
-            dn_chunk_i64(chunk, r->score_field)[row] = dn_chunk_i64(chunk, r->value_field)[row] + 1;
+            int64_t *score = &dn_chunk_i64(chunk, r->score_field)[row];
+            *score =
+                (*score == DN_NULL_I64 ? dn_chunk_i64(chunk, r->value_field)[row] : *score) + 1;
         }
         chunk->link = scorer->done;
         scorer->done = chunk;

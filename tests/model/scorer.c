@@ -76,12 +76,15 @@ static rig *rig_new(const dn_scorer_ops *ops, const char *settings) {
     r->ops = ops;
     r->conf = calloc(1, ops->conf_size);
     EXPECT(dn_props_init(ops->props, r->conf) == DN_OK);
+    if (ops == &dn_scorer_model) {
+        configure(r, "path=tests/data/tiny");
+    }
     configure(r, settings);
     dn_field ids = {
         .name = "ids", .type = DN_IDS, .width = 1, .group = "records", .transient = true};
     EXPECT(dn_schema_add(&r->schema, ids, &r->ids) == DN_OK);
-    dn_bind bind = {.schema = &r->schema, .model_dir = "tests/data/tiny"};
-    dn_scorer_env env = {.thread = 3, .listener = listen, .listener_ctx = r};
+    dn_bind bind = {.schema = &r->schema};
+    dn_scorer_env env = {.model = 1, .thread = 3, .listener = listen, .listener_ctx = r};
     if (ops->bind(r->conf, &bind) != DN_OK || ops->open(r->conf, &env, &r->scorer) != DN_OK) {
         fprintf(stderr, "%s\n", dn_failure_last()->text);
         abort();
@@ -461,7 +464,6 @@ CASE(settings_that_cannot_work_are_refused) {
         const char *path, *tokens, *backend, *says;
     } table[] = {
         {false, "", "2048", "", "ids"},
-        {true, "", "2048", "", "names no model"},
         {true, "tests/data/absent", "2048", "", "tests/data/absent/config.json"},
         {true, "tests/data/tiny", "63", "", "tokens: 63; the model's longest text has 64"},
         {true, "tests/data/tiny", "2048", "tpu", "tpu"},

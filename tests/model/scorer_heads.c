@@ -30,10 +30,11 @@ static rig *rig_new(void) {
         .name = "ids", .type = DN_IDS, .width = 1, .group = "records", .transient = true};
     r->conf = dn_alloc(ops->conf_size);
     EXPECT(dn_props_init(ops->props, r->conf) == DN_OK);
+    EXPECT(dn_prop_set(dn_prop_find(ops->props, "path"), r->conf, model_dir) == DN_OK);
     EXPECT(dn_prop_set(dn_prop_find(ops->props, "backend"), r->conf, "ref") == DN_OK);
     EXPECT(dn_prop_set(dn_prop_find(ops->props, "reuse"), r->conf, "1MiB") == DN_OK);
     EXPECT(dn_schema_add(&r->schema, ids, &r->ids) == DN_OK);
-    dn_bind bind = {.schema = &r->schema, .model_dir = model_dir};
+    dn_bind bind = {.schema = &r->schema};
     dn_scorer_env env = {.listener = listen, .listener_ctx = r};
     if (ops->bind(r->conf, &bind) != DN_OK || ops->open(r->conf, &env, &r->scorer) != DN_OK) {
         fprintf(stderr, "%s\n", dn_failure_last()->text);

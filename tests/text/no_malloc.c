@@ -57,7 +57,7 @@ CASE(stages_allocate_nothing_after_warm_up) {
     static dn_schema schema;
     dn_field field = {
         .name = "value", .type = DN_BYTES, .width = 1, .units = "", .group = "records"};
-    dn_bind bind = {.schema = &schema, .model_dir = "models/tweets"};
+    dn_bind bind = {.schema = &schema, .n_models = 1, .model = {{"models/tweets", "ids"}}};
     void *conf[N_STAGES], *worker[N_STAGES] = {NULL};
     int value;
     REQUIRE(dn_schema_add(&schema, field, &value) == DN_OK);

@@ -37,7 +37,8 @@ static dn_status line_add(line *l, const dn_stage_ops *stage, const char *model_
                     .job = "test",
                     .pipeline = "test",
                     .base_dir = ".",
-                    .model_dir = model_dir};
+                    .n_models = model_dir != NULL,
+                    .model = {{model_dir, "ids"}}};
     void *conf = l->conf[l->n] = dn_alloc(stage->conf_size);
     l->stage[l->n++] = stage;
     DN_TRY(dn_props_init(stage->props, conf));

@@ -35,6 +35,7 @@ static void end(void) {
 }
 
 static const char *const pipelines[] = {"ingest", "enrich"};
+static const char *const models[][DN_MAX_SCORERS] = {{0}, {"moods", "ner"}};
 static const dn_trace_attribute attributes[] = {{"job", "tweets"}, {"resolved_job", "a: b\n"}};
 static const dn_trace_place places[] = {{0, "node1", "GPU-1", "0-7", "0"},
                                         {1, "node1", "", "8-15", "1"}};
@@ -44,6 +45,7 @@ static dn_trace *open_trace(int rank) {
                                 .run_id = "run1",
                                 .rank = rank,
                                 .pipelines = pipelines,
+                                .models = models,
                                 .n_pipelines = 2,
                                 .attributes = attributes,
                                 .n_attributes = 2,
@@ -57,6 +59,7 @@ static dn_trace *open_trace(int rank) {
 
 static dn_batch_event event_of(int i) {
     return (dn_batch_event){.closed_mono_ns = dn_mono_ns(),
+                            .model = i % 4 == 3,
                             .thread = i % 2,
                             .reason = i % DN_CLOSE_REASONS,
                             .rows = 10 + i,
@@ -119,6 +122,9 @@ CASE(a_trace_holds_what_happened) {
     uint8_t reason = 0;
     EXPECT(dn_h5_read(file, "/batches/reason", 3, 1, &reason) == DN_OK);
     EXPECT_INT(reason, DN_CLOSE_IDLE);
+    uint8_t model[4];
+    EXPECT(dn_h5_read(file, "/batches/model", 0, 4, model) == DN_OK);
+    EXPECT(model[0] == 0 && model[2] == 0 && model[3] == 1);
     uint64_t lower[DN_HIST_BUCKETS], count[DN_HIST_BUCKETS], total = 0;
     EXPECT(dn_h5_read(file, "/histograms/lower", 0, DN_HIST_BUCKETS, lower) == DN_OK);
     EXPECT(dn_h5_read(file, "/histograms/enrich.response_ns", 0, DN_HIST_BUCKETS, count) == DN_OK);

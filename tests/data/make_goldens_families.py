@@ -1,14 +1,16 @@
 """Writes families/NAME: small random models of every family and head as transformers saves them, with what PyTorch makes of them.
 
   pip install -r models/tweets/requirements.txt
-  python tests/data/make_goldens_families.py
+  python tests/data/make_goldens_families.py [NAME ...]
 
+xlm_roberta_whole has its tokeniser with it, the one of tokenisers/unigram_spm.
 golden.safetensors beside each model: tokens and row_start (int32), hidden.0 to hidden.L [tokens, hidden], and for every head logits.HEAD
 and scores.HEAD [rows or tokens, labels] or scores.HEAD [rows, hidden]; float32, computed in float64 from the stored weights, a row at a time.
 """
 import json
 import pathlib
 import shutil
+import sys
 
 import numpy as np
 import torch
@@ -24,6 +26,9 @@ ROBERTA = BERT | dict(type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_tok
 NER = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 MOODS = ["bad", "neutral", "good"]
 
+TOKENISER = HERE.parent / "tokenisers" / "unigram_spm" / "sentencepiece.bpe.model"
+WHOLE_VOCABULARY = 1502
+
 MODELS = {
     "bert_tokens": (hf.BertForTokenClassification, BERT | dict(labels=NER), torch.float32, "5GB"),
     "distilbert_text": (hf.DistilBertForSequenceClassification, DISTIL | dict(labels=MOODS), torch.float16, "20KB"),
@@ -35,6 +40,7 @@ MODELS = {
     "bert_sentences": (hf.BertModel, BERT, torch.float32, "5GB"),
     "distilbert_sentences": (hf.DistilBertModel, DISTIL, torch.float32, "5GB"),
     "roberta_mixed": (hf.RobertaModel, ROBERTA, torch.float32, "5GB"),
+    "xlm_roberta_whole": (hf.XLMRobertaModel, ROBERTA | dict(vocab_size=WHOLE_VOCABULARY, max_position_embeddings=66), torch.float16, "5GB"),
 }
 SENTENCES = {"bert_sentences": ("mean", True), "distilbert_sentences": ("cls", False)}
 MIXED = {"normalise": "none", "max_tokens": 30, "pooling": ["mean", "cls"], "heads": [
@@ -44,6 +50,11 @@ MIXED = {"normalise": "none", "max_tokens": 30, "pooling": ["mean", "cls"], "hea
     {"name": "mood", "kind": "softmax", "labels": MOODS},
     {"name": "parts", "kind": "tokens", "labels": ["noun", "verb", "other"]},
     {"name": "mean", "kind": "embedding", "pooling": "mean"}]}
+
+WHOLE = {"normalise": "tweeteval", "max_tokens": 48, "pooling": ["mean"], "heads": [
+    {"name": "entities", "kind": "tokens", "labels": NER},
+    {"name": "mood", "kind": "softmax", "labels": MOODS}]}
+OWN_HEADS = {"roberta_mixed": MIXED, "xlm_roberta_whole": WHOLE}
 
 
 def randomise(model, seed):
@@ -66,17 +77,17 @@ def write_sentences(directory, pooling, l2):
         {"word_embedding_dimension": 32} | {f"pooling_mode_{k}": v for k, v in modes.items()}, indent=2) + "\n")
 
 
-def write_mixed(directory, seed):
+def write_own(directory, own, seed):
     """Heads of our own beside the encoder's tensors."""
     rng, tensors = np.random.default_rng(seed), load_file(directory / "model.safetensors")
-    for head in MIXED["heads"]:
+    for head in own["heads"]:
         if "labels" in head:
-            k = 32 if head["kind"] == "tokens" else 64
+            k = 32 if head["kind"] == "tokens" else 32 * len(own["pooling"])
             for part, shape in (("weight", (len(head["labels"]), k)), ("bias", (len(head["labels"]),))):
                 name = f"heads.{head['name']}.{part}"
                 tensors[name] = random_tensor(name, shape, rng).float()
     save_file(tensors, directory / "model.safetensors", {"format": "pt"})
-    config = json.loads((directory / "config.json").read_text()) | {"dunlin": MIXED}
+    config = json.loads((directory / "config.json").read_text()) | {"dunlin": own}
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     return {k: v.double() for k, v in tensors.items()}
 
@@ -86,9 +97,9 @@ def pool(last, pooling, l2):
     return (torch.nn.functional.normalize(vector, dim=0) if l2 else vector)[None]
 
 
-def mixed_scores(last, tensors):
-    out, features = {}, torch.cat([last.mean(0), last[0]])[None]
-    for head in MIXED["heads"]:
+def heads_scores(last, own, tensors):
+    out, features = {}, torch.cat([last.mean(0) if part == "mean" else last[0] for part in own["pooling"]])[None]
+    for head in own["heads"]:
         name = head["name"]
         if head["kind"] == "embedding":
             out[f"scores.{name}"] = pool(last, head["pooling"], head.get("l2", False))
@@ -124,22 +135,25 @@ def write(name, seed):
     if labels:
         settings |= dict(id2label=dict(enumerate(labels)), label2id={v: k for k, v in enumerate(labels)})
     config = kind.config_class(**settings)
-    plain = {"add_pooling_layer": False} if kind in (hf.BertModel, hf.RobertaModel) else {}
+    plain = {"add_pooling_layer": False} if kind in (hf.BertModel, hf.RobertaModel, hf.XLMRobertaModel) else {}
     model = kind(config, **plain).eval()
     randomise(model, seed)
     model.to(dtype).save_pretrained(directory, max_shard_size=shard)
     if name in SENTENCES:
         write_sentences(directory, *SENTENCES[name])
-    tensors = write_mixed(directory, seed + 50) if name == "roberta_mixed" else None
+    own = OWN_HEADS.get(name)
+    tensors = write_own(directory, own, seed + 50) if own else None
+    if name == "xlm_roberta_whole":
+        shutil.copy(TOKENISER, directory)
     model = model.double()
-    longest = 40 - (config.pad_token_id + 1 if "roberta" in name else 0)
+    longest = config.max_position_embeddings - (config.pad_token_id + 1 if "roberta" in name else 0)
     rows, results = random_rows(100 + seed, longest), []
     for row in rows:
         with torch.no_grad():
             result = model(torch.tensor([row]), output_hidden_states=True)
         states = [s[0] for s in result.hidden_states]
         results.append({f"hidden.{i}": s for i, s in enumerate(states)} |
-                       (mixed_scores(states[-1], tensors) if tensors else own_scores(name, result, states[-1], config)))
+                       (heads_scores(states[-1], own, tensors) if own else own_scores(name, result, states[-1], config)))
     golden = {k: torch.cat([r[k] for r in results]).float().contiguous() for k in results[0]}
     golden["tokens"] = torch.tensor(sum(rows, []), dtype=torch.int32)
     golden["row_start"] = torch.tensor(np.cumsum([0] + [len(r) for r in rows]), dtype=torch.int32)
@@ -149,7 +163,8 @@ def write(name, seed):
 def main():
     HERE.mkdir(exist_ok=True)
     for seed, name in enumerate(MODELS):
-        write(name, seed)
+        if name in sys.argv[1:] or len(sys.argv) == 1:
+            write(name, seed)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ disk=$tmp/disk
 mkdir "$disk"
 mount -t tmpfs -o size=2m tmpfs "$disk" 2>"$tmp/err" || skip "no mounts here: $(cat "$tmp/err")"
 on_exit+=("umount '$disk'")
-mapfile -t options < <(small_options)
+mapfile -t options < <(small_options null)
 corpus=$tmp/corpus.jsonl
 "$DUNLIN" corpus generate -n 5000 --seed 12 --bad 3% -o "$corpus"
 tweets "$corpus" "$tmp/calm" "${options[@]}" >"$tmp/summary"

@@ -2,7 +2,7 @@
 # An output folder belongs to one run at a time: a live owner is named, a dead one's lock is taken over, another host's only
 # with --force. A trace that cannot be written does not stop a run.
 . tests/fault/lib.sh
-mapfile -t options < <(small_options)
+mapfile -t options < <(small_options null)
 corpus=$tmp/corpus.jsonl
 "$DUNLIN" corpus generate -n 500 --seed 13 -o "$corpus"
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # kill -9 at random moments and the same command again: the same rows, letters and topic lines as undisturbed, none twice.
-# kill.sh KILLS; DN_TEST_SEED chooses the moments
+# kill.sh KILLS null|two; DN_TEST_SEED chooses the moments
 . tests/fault/lib.sh
 kills=$1
+job_file=$(job_of "$2")
 seed=${DN_TEST_SEED:-20261122}
 RANDOM=$((seed % 32768))
 say "DN_TEST_SEED=$seed"
 # at this pace the corpus takes a second, in chunks of a few records and many small commits
-mapfile -t options < <(small_options && printf '%s\n' --pace 6000x)
+mapfile -t options < <(small_options "$2" && printf '%s\n' --pace 6000x)
 corpus=$tmp/corpus.jsonl out=$tmp/out
 "$DUNLIN" corpus generate -n 4000 --seed "$((seed % 1000))" --bad 3% -o "$corpus"
 begin=$(now_ms)

@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 . tests/jobs/lib.sh
 
-# small_options: many small files and commits, dead letters in ingest (the corpus has bad records) and in enrich (long texts)
+# small_options null|tiny|two: many small files and commits, dead letters in ingest (the corpus has bad records) and in enrich (long texts)
 small_options() {
-    model_options null
+    model_options "$1"
     printf '%s\n' --set topics.tweets.partitions=4 --set enrich.rows_h5.rows=100 --set enrich.rows_h5.age=50ms \
         --set enrich.dead_letters.rows=60 --set ingest.dead_letters.rows=60 --set enrich.decode.max_text=150 \
         --set max_bad=100% --set enrich.text_threads=2 --set enrich.model_threads=2

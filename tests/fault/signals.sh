@@ -2,7 +2,7 @@
 # USR1 and TERM drain: exit status 75, everything under way committed, the next start makes the rest. A second signal ends
 # at once, and the next start makes the same rows.
 . tests/fault/lib.sh
-mapfile -t options < <(small_options)
+mapfile -t options < <(small_options null)
 corpus=$tmp/corpus.jsonl
 "$DUNLIN" corpus generate -n 3000 --seed 11 --bad 3% -o "$corpus"
 tweets "$corpus" "$tmp/calm" "${options[@]}" >"$tmp/summary"

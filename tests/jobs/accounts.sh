@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The main job end to end: every record accounted for, the summary says what the files say, a second run of the same
-# command changes nothing. accounts.sh null|tiny
+# command changes nothing. accounts.sh null|tiny|two
 . tests/jobs/lib.sh
+job_file=$(job_of "$1")
 mapfile -t options < <(model_options "$1")
 corpus=$tmp/corpus.jsonl out=$tmp/out
 make_corpus "$corpus"

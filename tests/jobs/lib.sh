@@ -38,7 +38,15 @@ finish() {
     say ok
 }
 
-# model_options null|tiny
+# job_of null|tiny|two: the job file
+job_of() {
+    case $1 in
+    two) echo tests/jobs/two_models.yaml ;;
+    *) echo jobs/tweets.yaml ;;
+    esac
+}
+
+# model_options null|tiny|two
 model_options() {
     case $1 in
     null) printf '%s\n' --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny ;;
@@ -46,18 +54,18 @@ model_options() {
     esac
 }
 
-# tweets CORPUS OUT [OPTION ...]: the main job on one rank; its summary as JSON on standard output
+# tweets CORPUS OUT [OPTION ...]: the main job, or job_file, on one rank; its summary as JSON on standard output
 tweets() {
     local corpus=$1 out=$2
     shift 2
-    "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" --set output="$out" --until end --output json -q "$@"
+    "$DUNLIN" run "${job_file:-jobs/tweets.yaml}" --broker none --replay "$corpus" --set output="$out" --until end --output json -q "$@"
 }
 
 # tweets_on RANKS CORPUS OUT [OPTION ...]: the same under mpirun
 tweets_on() {
     local ranks=$1 corpus=$2 out=$3
     shift 3
-    "$MPIRUN" -n "$ranks" --oversubscribe --bind-to none "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" \
+    "$MPIRUN" -n "$ranks" --oversubscribe --bind-to none "$DUNLIN" run "${job_file:-jobs/tweets.yaml}" --broker none --replay "$corpus" \
         --set output="$out" --until end --output json -q "$@"
 }
 

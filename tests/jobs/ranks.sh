@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# 1, 2, 3 and 4 ranks write the same rows, letters and topic lines. ranks.sh null|tiny
+# 1, 2, 3 and 4 ranks write the same rows, letters and topic lines. ranks.sh null|tiny|two
 . tests/jobs/lib.sh
+job_file=$(job_of "$1")
 mapfile -t options < <(model_options "$1")
 corpus=$tmp/corpus.jsonl
 make_corpus "$corpus"

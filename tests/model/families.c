@@ -16,7 +16,7 @@ static const struct {
     {"electra_text", "electra", 1, 40, 0},  {"electra_tokens", "electra", 1, 40, 0},
     {"roberta_text", "roberta", 1, 38, 0},  {"xlm_roberta_tokens", "xlm-roberta", 1, 36, 0},
     {"bert_sentences", "bert", 1, 30, 0},   {"distilbert_sentences", "distilbert", 1, 30, 0},
-    {"roberta_mixed", "roberta", 6, 30, 0},
+    {"roberta_mixed", "roberta", 6, 30, 0}, {"xlm_roberta_whole", "xlm-roberta", 2, 48, 0},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 

@@ -94,6 +94,17 @@ static const mistake mistakes[] = {
      ": the job has no name (job: NAME)"},
     {"no path of a corpus", HEAD "    source: corpus\n" TAIL,
      "pipeline 'p': corpus needs the property 'path'"},
+    {"no path of a model", MODEL("slo: 1s"), "pipeline 'p': model needs the property 'path'"},
+    {"two models of one name", GOOD "    model: [{path: a}, {path: b}]\n" TAIL,
+     "pipeline 'p': two models are called 'model'; give one a `name`"},
+    {"a name of two words", MODEL("path: a, name: a b"),
+     "pipeline 'p': a model's name is one word of 1 to 23 bytes without '.', '/' and '=', not 'a "
+     "b'"},
+    {"too many models", GOOD "    model: [none, none, none, none, none]\n" TAIL,
+     ":6:37: more than 4 models"},
+    {"a model of another kind", GOOD "    model: [{path: a}, nome]\n" TAIL, ":6:24: model: "},
+    {"a list as a model", GOOD "    model: [[a]]\n" TAIL,
+     ":6:13: model must be a mapping (key: value)"},
     {"no name of a topic", GOOD "    sinks: [topic]\n",
      "pipeline 'p': topic needs the property 'name'"},
     /* YAML */
@@ -192,7 +203,7 @@ CASE(goals_are_read) {
     for (size_t i = 0; i < sizeof goal / sizeof *goal; i++) {
         char yaml[512];
         dn_job *job;
-        snprintf(yaml, sizeof yaml, MODEL("%s"), goal[i].written);
+        snprintf(yaml, sizeof yaml, MODEL("path: m, %s"), goal[i].written);
         REQUIRE(job_open_text(yaml, &none, &job) == DN_OK);
         char *text = dn_job_print(job);
         EXPECT(strstr(text, goal[i].printed) != NULL);

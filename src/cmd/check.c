@@ -117,7 +117,7 @@ static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_jo
 static dn_status check(dn_comm *comm, const dn_job_options *options) {
     dn_placement placement;
     dn_job *job = NULL;
-    DN_TRY(dn_placement_make(comm, &placement));
+    DN_TRY(dn_placement_make(comm, 1, &placement));
     say("machine", "%s: %d cores, %d NUMA nodes, %.0f GB; this rank: cores %s", placement.facts.cpu,
         placement.facts.n_cores, placement.facts.n_numa, (double)placement.facts.memory_bytes / 1e9,
         placement.own.cpus);

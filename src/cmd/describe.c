@@ -54,7 +54,7 @@ static void describe_kernels(void) {
 static dn_status describe_job(dn_comm *comm, const dn_job_options *options) {
     dn_job *job;
     dn_placement placement;
-    DN_TRY(dn_placement_make(comm, &placement));
+    DN_TRY(dn_placement_make(comm, 1, &placement));
     dn_status status = dn_job_open(options->run.job_file, &options->run.set, &job);
     if (status == DN_OK && comm->rank == 0) {
         printf("job %s, output %s\n", job->conf.job, job->conf.output);

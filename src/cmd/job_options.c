@@ -16,7 +16,9 @@ enum {
     OPT_NO_TRACE,
     OPT_NO_PROGRESS,
     OPT_BACKEND,
-    OPT_REFERENCE
+    OPT_TP,
+    OPT_REFERENCE,
+    MAX_TP = 1024
 };
 
 static const struct option known[] = {
@@ -31,6 +33,7 @@ static const struct option known[] = {
     {"no-trace", no_argument, NULL, OPT_NO_TRACE},
     {"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
     {"backend", required_argument, NULL, OPT_BACKEND},
+    {"tp", required_argument, NULL, OPT_TP},
     {"reference", no_argument, NULL, OPT_REFERENCE},
     {"text", required_argument, NULL, 't'},
     {"verbose", no_argument, NULL, 'v'},
@@ -50,6 +53,16 @@ static dn_status parse_until(const char *word, bool *bounded) {
         return DN_FAIL(USAGE, "--until %s: is neither end nor forever", word);
     }
     *bounded = strcmp(word, "end") == 0;
+    return DN_OK;
+}
+
+static dn_status parse_tp(const char *word, int *tp) {
+    char *rest;
+    long n = strtol(word, &rest, 10);
+    if (rest == word || *rest || n < 1 || n > MAX_TP) {
+        return DN_FAIL(USAGE, "--tp %s: is no number of ranks from 1 to %d", word, MAX_TP);
+    }
+    *tp = (int)n;
     return DN_OK;
 }
 
@@ -100,6 +113,8 @@ static dn_status take(int letter, const char *value, dn_job_options *out) {
     case OPT_BACKEND:
         add_setting(out, "*.model.backend", "=", value);
         return DN_OK;
+    case OPT_TP:
+        return parse_tp(value, &out->run.tp);
     case OPT_REFERENCE:
         out->reference = true;
         return DN_OK;
@@ -109,7 +124,7 @@ static dn_status take(int letter, const char *value, dn_job_options *out) {
 }
 
 dn_status dn_job_options_parse(int argc, char **argv, dn_job_options *out) {
-    *out = (dn_job_options){.run = {.progress = true, .trace = true}};
+    *out = (dn_job_options){.run = {.tp = 1, .progress = true, .trace = true}};
     optind = 1;
     for (int letter; (letter = dn_cmd_getopt(argc, argv, ":s:b:X:t:vq", known)) != -1;) {
         DN_TRY(take(letter, optarg, out));

@@ -17,6 +17,8 @@ static const char help[] =
     "always ends)\n"
     "      --backend NAME     kernels: ref, cpu, cpu:avx2, cpu:avx512 (default: the best of this "
     "machine)\n"
+    "      --tp N             split each model over the N ranks of a group (default 1: each rank "
+    "holds all of it)\n"
     "      --force            take the output folder over from a run that is gone\n"
     "      --no-trace         write no trace\n"
     "      --no-progress      no progress on standard error\n"
@@ -28,6 +30,7 @@ static const char help[] =
     "Examples:\n"
     "  dunlin run jobs/tweets.yaml --broker none\n"
     "  dunlin run jobs/tweets.yaml --broker local --replay corpus.csv.xz --set output=out/mine\n"
+    "  mpirun -n 4 --bind-to none dunlin run jobs/tweets.yaml --broker none --tp 2\n"
     "  mpirun -n 2 --bind-to none dunlin run jobs/tweets.yaml -b broker:9092 --until end --output "
     "json\n\n"
     "Exit status: 0 done, 75 drained (start again to go on), others see dunlin --errors.\n";

@@ -82,6 +82,11 @@ static void print_lag(const dn_json_at *lag) {
     }
 }
 
+static bool has_any(const dn_json_at *at, const char *key) {
+    dn_json_at list;
+    return dn_json_find(at, key, &list) && dn_json_count(&list) > 0;
+}
+
 /* Only topics of a broker have one. */
 static bool knows_lag(const dn_json_at *pipeline) {
     dn_json_at lags, first;
@@ -103,9 +108,11 @@ static void print_pipeline(const dn_json_at *pipeline) {
     printf("; %.0f records/s, %.0f tokens/s\n", real(pipeline, "records_per_s"),
            real(pipeline, "tokens_per_s"));
     each(pipeline, "parts", print_part);
-    printf("    queues");
-    each(pipeline, "queues", print_queue);
-    printf("\n");
+    if (has_any(pipeline, "queues")) {
+        printf("    queues");
+        each(pipeline, "queues", print_queue);
+        printf("\n");
+    }
     if (knows_lag(pipeline)) {
         printf("    lag   ");
         each(pipeline, "lags", print_lag);
@@ -115,8 +122,13 @@ static void print_pipeline(const dn_json_at *pipeline) {
 
 static void print_table(const dn_json_at *root) {
     int64_t age_ns = dn_wall_ns() - whole(root, "wall_ns");
-    printf("rank %lld of %lld, process %lld, run %s, %.0f s%s\n", (long long)whole(root, "rank"),
-           (long long)whole(root, "size"), (long long)whole(root, "pid"), word(root, "run"),
+    char grid[64] = "";
+    if (whole(root, "tensor_parallel") > 1) {
+        snprintf(grid, sizeof grid, ", part %lld of group %lld", (long long)whole(root, "part"),
+                 (long long)whole(root, "group"));
+    }
+    printf("rank %lld of %lld%s, process %lld, run %s, %.0f s%s\n", (long long)whole(root, "rank"),
+           (long long)whole(root, "size"), grid, (long long)whole(root, "pid"), word(root, "run"),
            real(root, "elapsed_s"),
            age_ns > STALE_NS ? "  (no news for over 10 s: is it still alive?)" : "");
     each(root, "pipelines", print_pipeline);

@@ -32,9 +32,11 @@ dn_status dn_pipeline_bind(dn_pipeline_plan *plan, const dn_bind *job_bind) {
         BIND(plan->stage[i], plan->stage_conf[i]);
     }
     for (int i = 0; i < plan->n_scorers; i++) {
+        bind.group = plan->group[i];
         DN_TRY(name_part(plan->scorer[i]->bind(plan->scorer_conf[i], &bind), plan->name,
                          plan->scorer_name[i]));
     }
+    bind.group = NULL;
     for (int i = 0; i < plan->n_sinks; i++) {
         BIND(plan->sink[i], plan->sink_conf[i]);
     }
@@ -202,8 +204,10 @@ static dn_status open_stage_workers(dn_pipeline *pipeline, dn_station *station) 
 
 static dn_status add_model_station(dn_pipeline *pipeline, int i) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    dn_station *station =
-        add_station(pipeline, plan->scorer_name[i], dn_model_body, plan->model_threads, false);
+    bool follows = pipeline->env.follows;
+    int n_threads = plan->group[i] ? 1 : plan->model_threads;
+    dn_station *station = add_station(pipeline, plan->scorer_name[i],
+                                      follows ? dn_follow_body : dn_model_body, n_threads, false);
     station->scorer = i;
     for (int c = 0; c < station->n_crew; c++) {
         dn_scorer_env env = {
@@ -233,6 +237,19 @@ static void make_chunks(dn_pipeline *pipeline) {
         pipeline->chunk[i] = dn_chunk_new(&plan->schema);
         dn_ring_push(pipeline->free_chunks, pipeline->chunk[i], 0);
     }
+}
+
+/* Only what its part of the models needs. */
+static dn_status open_follower(dn_pipeline *pipeline) {
+    const dn_pipeline_plan *plan = pipeline->plan;
+    pipeline->free_chunks = dn_ring_new(1);
+    for (int i = 0; i < plan->n_scorers; i++) {
+        if (plan->group[i]) {
+            DN_TRY(add_model_station(pipeline, i));
+        }
+    }
+    pipeline->n_following = pipeline->n_stations;
+    return DN_OK;
 }
 
 static void find_tokens(dn_pipeline *pipeline) {
@@ -270,7 +287,8 @@ dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *
     pipeline->env = *env;
     pthread_mutex_init(&pipeline->lock, NULL);
     pthread_mutex_init(&pipeline->letters_lock, NULL);
-    dn_status status = open_parts(pipeline);
+    pipeline->source_stats = (dn_source_stats){.total_records = -1, .lag = -1};
+    dn_status status = env->follows ? open_follower(pipeline) : open_parts(pipeline);
     if (status != DN_OK) {
         dn_pipeline_close(pipeline);
         return status;
@@ -346,12 +364,18 @@ static dn_status start_threads(dn_pipeline *pipeline) {
             crew->started = true;
         }
     }
+    if (pipeline->env.follows) {
+        return DN_OK;
+    }
     DN_TRY(start_thread(pipeline, &pipeline->poll_thread, dn_poll_body, pipeline, "poll", 0));
     pipeline->poll_started = true;
     return DN_OK;
 }
 
 dn_status dn_pipeline_start(dn_pipeline *pipeline) {
+    if (pipeline->env.follows && pipeline->n_stations == 0 && pipeline->env.ended) {
+        pipeline->env.ended(pipeline->env.ended_ctx);
+    }
     dn_status status = start_threads(pipeline);
     if (status != DN_OK) {
         dn_pipeline_fail(pipeline, status);

@@ -10,7 +10,10 @@
  * them, a run of ordered stages one, behind a reorder queue, each model `model_threads`. A chunk
  * visits the models one after the other; each fills its own columns. The free ring holds all chunks
  * that are not under way: when it is empty, the poll thread waits, and that is all the
- * back-pressure there is. */
+ * back-pressure there is.
+ *
+ * Where models are split over the ranks of a group, one of them has all this; the others have one
+ * thread a model, which does its part of the batches, and nothing else. */
 #include "base/hist.h"
 #include "base/ring.h"
 #include "flow/scorer.h"
@@ -30,6 +33,7 @@ typedef struct dn_pipeline_plan {
     const dn_scorer_ops *scorer[DN_MAX_SCORERS];
     void *scorer_conf[DN_MAX_SCORERS];
     const char *scorer_name[DN_MAX_SCORERS]; /**< unique in the pipeline */
+    struct dn_comm *group[DN_MAX_SCORERS];   /**< ranks that it is split over; NULL: it is not */
     int n_sinks;
     const dn_sink_ops *sink[DN_MAX_SINKS];
     void *sink_conf[DN_MAX_SINKS];
@@ -44,7 +48,8 @@ typedef struct dn_pipeline_plan {
 /** How it runs here. lends until close */
 typedef struct dn_pipeline_env {
     const char *output, *run_id, *resolved_job, *model_sha256;
-    int rank, size;
+    int rank, size; /**< of those that have partitions: a group counts as one */
+    bool follows;   /**< this rank only does its part of the batches of its group's leader */
     bool bounded;
     const dn_map *kafka;
     void *source_bus;             /**< dn_bus the source reads, or NULL */

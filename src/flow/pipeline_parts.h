@@ -68,8 +68,9 @@ struct dn_pipeline {
     int n_stations;
     dn_station station[DN_MAX_STATIONS];
     _Atomic bool drain, aborted;
-    pthread_mutex_t lock; /**< of the failure and the snapshots */
-    dn_status status;     /**< first failure */
+    _Atomic int n_following; /**< threads that do; env.follows */
+    pthread_mutex_t lock;    /**< of the failure and the snapshots */
+    dn_status status;        /**< first failure */
     dn_failure failure;
     dn_source_stats source_stats;           /**< as the poll thread saw them last */
     dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
@@ -99,6 +100,7 @@ void dn_pipeline_fail_at_end(dn_pipeline *pipeline, dn_status status);
 void *dn_poll_body(void *pipeline);
 void *dn_text_body(void *crew);
 void *dn_model_body(void *crew);
+void *dn_follow_body(void *crew);
 void *dn_sink_body(void *crew);
 
 /** A dn_batch_listener: counts a model's work, and passes the event on to the pipeline's own

@@ -43,20 +43,25 @@ static void add_ring(dn_pipeline_stats *stats, const char *name, dn_ring *ring) 
     snprintf(row->name, sizeof row->name, "%s", name);
 }
 
+/* The same parts on every rank, so that they can be added up; a follower has no threads for most.
+ */
 static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    add_part(stats, "poll", 1, &pipeline->poll_meter);
+    bool follows = pipeline->env.follows;
+    int one = follows ? 0 : 1;
+    add_part(stats, "poll", one, &pipeline->poll_meter);
     for (int i = 0; i < plan->n_stages; i++) {
         int threads = plan->stage[i]->order == DN_ORDERED ? 1 : plan->text_threads;
-        add_part(stats, plan->stage[i]->name, threads, &pipeline->stage_meter[i]);
+        add_part(stats, plan->stage[i]->name, one * threads, &pipeline->stage_meter[i]);
     }
     for (int i = 0; i < plan->n_scorers; i++) {
-        add_part(stats, plan->scorer_name[i], plan->model_threads, &pipeline->model_meter[i]);
+        int threads = plan->group[i] ? 1 : one * plan->model_threads;
+        add_part(stats, plan->scorer_name[i], threads, &pipeline->model_meter[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
-        add_part(stats, plan->sink[i]->name, 1, &pipeline->sink_meter[i]);
+        add_part(stats, plan->sink[i]->name, one, &pipeline->sink_meter[i]);
     }
-    add_part(stats, "dead letters", 1, &pipeline->letters_meter);
+    add_part(stats, "dead letters", one, &pipeline->letters_meter);
 }
 
 void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
@@ -68,8 +73,10 @@ void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
     stats->tokens = atomic_load_explicit(&pipeline->tokens, memory_order_relaxed);
     stats->texts_cut = atomic_load_explicit(&pipeline->texts_cut, memory_order_relaxed);
     read_parts(pipeline, stats);
-    add_ring(stats, "free", pipeline->free_chunks);
-    for (int i = 0; i < pipeline->n_stations; i++) {
+    if (!pipeline->env.follows) {
+        add_ring(stats, "free", pipeline->free_chunks);
+    }
+    for (int i = 0; i < pipeline->n_stations && !pipeline->env.follows; i++) {
         add_ring(stats, pipeline->station[i].name, pipeline->station[i].in);
     }
     pthread_mutex_lock(&pipeline->lock);

@@ -19,6 +19,7 @@ typedef enum dn_close_reason {
     DN_CLOSE_DRAIN,    /**< the run was asked to stop */
     DN_CLOSE_REVOKE,   /**< partitions move to another consumer */
     DN_CLOSE_END,      /**< end of the input */
+    DN_CLOSE_LEADER,   /**< by the leader of the group: this rank did its part of that batch */
     DN_CLOSE_REASONS
 } dn_close_reason;
 extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
@@ -29,7 +30,7 @@ typedef struct dn_batch_event {
     int32_t model;          /**< which of the pipeline's models */
     int32_t thread;
     int32_t reason;       /**< dn_close_reason */
-    int32_t rows, tokens; /**< scored by the model */
+    int32_t rows, tokens; /**< scored by the model for this rank: of a leader's batch none */
     int32_t reused;       /**< rows whose result was copied since the last event */
     int32_t budget_tokens;
     int32_t late;         /**< rows whose time (slo) was over before the model saw them */
@@ -66,6 +67,12 @@ typedef struct dn_scorer_ops {
     /** Monotonic instant at which flush(DEADLINE) is due; INT64_MAX when nothing waits, DN_AT_ONCE
      * when flush(IDLE) is as soon as no chunk is at hand. */
     int64_t (*deadline)(const dn_scorer *scorer);
+    /** A model thread's last call where all has come to its end: lets the other ranks of the group
+     * go. NULL: it has none. */
+    dn_status (*end)(dn_scorer *scorer);
+    /** What a model thread of the other ranks does instead of all that: its part of the leader's
+     * batches, until there are no more. NULL: it cannot.    blocks  until then */
+    dn_status (*follow)(dn_scorer *scorer);
     void (*close)(dn_scorer *scorer);
     void (*unbind)(void *conf);
 } dn_scorer_ops;

@@ -26,8 +26,10 @@ typedef struct dn_bind {
         base_dir; /**< relative paths of the job file are relative to this: the working directory */
     int n_models;
     dn_bind_model model[DN_MAX_SCORERS]; /**< the pipeline's models */
-    const char *output;                  /**< the output folder */
-    const char *kept; /**< comma list of columns a sink or later stage names, or NULL */
+    struct dn_comm *group; /**< a scorer's: the ranks that its model is split over; NULL: none.
+                              lends until unbind */
+    const char *output;    /**< the output folder */
+    const char *kept;      /**< comma list of columns a sink or later stage names, or NULL */
 } dn_bind;
 
 typedef enum dn_order {

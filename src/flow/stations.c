@@ -164,6 +164,13 @@ static dn_status model_step(dn_crew *crew, bool *end) {
     return status;
 }
 
+/* A wait for the group that dn_pipeline_abort's caller has broken off is no failure of its own. */
+static void note_failure(dn_pipeline *pipeline, dn_status status) {
+    if (status != DN_OK && !(status == DN_ABORT && atomic_load(&pipeline->aborted))) {
+        dn_pipeline_fail(pipeline, status);
+    }
+}
+
 void *dn_model_body(void *arg) {
     dn_crew *crew = arg;
     bool end = false;
@@ -171,9 +178,21 @@ void *dn_model_body(void *arg) {
     while (status == DN_OK && !end && !atomic_load(&crew->station->pipeline->aborted)) {
         status = model_step(crew, &end);
     }
-    if (status != DN_OK) {
-        dn_pipeline_fail(crew->station->pipeline, status);
+    if (status == DN_OK && end && scorer_of(crew)->end &&
+        !atomic_load(&crew->station->pipeline->aborted)) {
+        status = scorer_of(crew)->end(crew->scorer);
     }
+    note_failure(crew->station->pipeline, status);
     dn_crew_leave(crew);
+    return NULL;
+}
+
+void *dn_follow_body(void *arg) {
+    dn_crew *crew = arg;
+    dn_pipeline *pipeline = crew->station->pipeline;
+    note_failure(pipeline, scorer_of(crew)->follow(crew->scorer));
+    if (atomic_fetch_sub(&pipeline->n_following, 1) == 1 && pipeline->env.ended) {
+        pipeline->env.ended(pipeline->env.ended_ctx);
+    }
     return NULL;
 }

@@ -77,7 +77,7 @@ static const char *word_or_null(const char *word) {
 static dn_status open_model(dn_scorer_conf *conf) {
     const dn_kernels *kernels;
     DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
-    DN_TRY(dn_model_open(conf->path, kernels, &conf->model));
+    DN_TRY(dn_model_open_part(conf->path, kernels, conf->group, &conf->model));
     int longest = dn_model_describe(conf->model)->max_tokens;
     if (conf->max_tokens < longest) {
         return DN_FAIL(CONFIG, "tokens: %lld; the model's longest text has %d and must fit a batch",
@@ -160,6 +160,7 @@ static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_sc
 static dn_status bind_model(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
     DN_TRY(dn_schema_need(bind->schema, "model", conf->ids, DN_IDS, &conf->ids_field));
+    conf->group = bind->group;
     DN_TRY(open_model(conf));
     const dn_model_info *info = dn_model_describe(conf->model);
     conf->width = info->score_width;
@@ -167,7 +168,8 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
     }
-    return conf->reuse_bytes ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width,
+    return conf->reuse_bytes && info->part == 0
+               ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width,
                                             conf->token_width, &conf->reuse)
                              : DN_OK;
 }
@@ -211,6 +213,8 @@ const dn_scorer_ops dn_scorer_model = {
     .take = dn_scoring_take,
     .flush = dn_scoring_flush,
     .deadline = dn_scoring_deadline,
+    .end = dn_scoring_end,
+    .follow = dn_scoring_follow,
     .close = dn_scoring_close,
     .unbind = unbind,
 };

@@ -20,6 +20,7 @@ typedef struct dn_scorer_conf {
     char *name, *path, *ids, *prefix, *backend;
     int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
     int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
+    dn_comm *group;  /**< ranks that the model is split over, NULL: it is not */
     dn_model *model; /**< NULL: the scorer `none` */
     dn_reuse *reuse; /**< NULL: off */
     int width, token_width, n_heads;
@@ -34,6 +35,8 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk);
 dn_chunk *dn_scoring_take(dn_scorer *scoring);
 dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason);
 int64_t dn_scoring_deadline(const dn_scorer *scoring);
+dn_status dn_scoring_end(dn_scorer *scoring);
+dn_status dn_scoring_follow(dn_scorer *scoring);
 void dn_scoring_close(dn_scorer *scoring);
 
 #endif

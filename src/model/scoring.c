@@ -285,6 +285,42 @@ dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
     return DN_OK;
 }
 
+dn_status dn_scoring_end(dn_scorer *scoring) {
+    return dn_model_dismiss(scoring->conf->model, scoring->workspace);
+}
+
+/** A part of a batch. It counts as work, and not as rows: those are the leader's. */
+static void report_part(dn_scorer *scoring, const dn_batch *batch, int64_t asked_ns,
+                        int64_t begin_ns) {
+    dn_batch_event event = {
+        .closed_mono_ns = begin_ns,
+        .model = scoring->env.model,
+        .thread = scoring->env.thread,
+        .reason = DN_CLOSE_LEADER,
+        .wait_ns = begin_ns - asked_ns,
+        .model_ns = dn_mono_ns() - begin_ns,
+        .flops = (int64_t)dn_model_flops(scoring->conf->model, batch),
+    };
+    if (scoring->env.listener) {
+        scoring->env.listener(scoring->env.listener_ctx, &event);
+    }
+}
+
+dn_status dn_scoring_follow(dn_scorer *scoring) {
+    const dn_model *model = scoring->conf->model;
+    for (bool end = false;;) {
+        dn_batch batch;
+        int64_t asked_ns = dn_mono_ns();
+        DN_TRY(dn_model_receive(model, scoring->workspace, &batch, &end));
+        if (end) {
+            return DN_OK;
+        }
+        int64_t begin_ns = dn_mono_ns();
+        DN_TRY(dn_model_score(model, scoring->workspace, &batch, NULL));
+        report_part(scoring, &batch, asked_ns, begin_ns);
+    }
+}
+
 int64_t dn_scoring_deadline(const dn_scorer *scoring) {
     return dn_closing_moment(&scoring->closing, dn_mono_ns());
 }

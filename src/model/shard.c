@@ -15,8 +15,7 @@ dn_slice dn_slice_whole(int of) {
     return (dn_slice){0, of, of};
 }
 
-/** "1, 2, 3, 4, 6 or 12" */
-static void list_divisors(int n, size_t size, char *out) {
+void dn_shard_list_divisors(int n, size_t size, char *out) {
     int last = n;
     size_t used = 0;
     out[0] = '\0';
@@ -32,7 +31,7 @@ dn_status dn_shard_make(const char *dir, const dn_config *config, dn_comm *group
     int part = group ? group->rank : 0, n_parts = group ? group->size : 1;
     if (config->heads % n_parts) {
         char divisors[128];
-        list_divisors(config->heads, sizeof divisors, divisors);
+        dn_shard_list_divisors(config->heads, sizeof divisors, divisors);
         return DN_FAIL(CONFIG,
                        "%s has %d attention heads, which a group of %d ranks cannot share evenly: "
                        "use --tp %s",

@@ -31,6 +31,9 @@ typedef struct dn_shard {
     dn_slice words; /**< rows of the word embeddings */
 } dn_shard;
 
+/** What divides n, for a person: "1, 2, 3, 4, 6 or 12". */
+void dn_shard_list_divisors(int n, size_t size, char *out);
+
 /** CONFIG where the heads cannot be divided among the group; `dir` names the model. lends group */
 dn_status dn_shard_make(const char *dir, const dn_config *config, dn_comm *group, dn_shard *out);
 

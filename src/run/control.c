@@ -54,6 +54,9 @@ static void abort_all(dn_control *control) {
         dn_pipeline_abort(control->pipeline[i]);
     }
     dn_wiring_release(control->wiring);
+    for (int i = 0; i < control->n_groups; i++) {
+        dn_comm_cancel(control->group[i]);
+    }
 }
 
 static void stop_now(dn_control *control, int signal_number) {
@@ -112,7 +115,7 @@ static int64_t handle(dn_control *control, int signal_number, int64_t limit_ns) 
         dn_log(DN_LOG_INFO,
                "stopping: finishing and committing what is under way (once more: at once)");
         drain(control);
-        return dn_mono_ns() + DN_DRAIN_LIMIT_NS;
+        return control->follows ? limit_ns : dn_mono_ns() + DN_DRAIN_LIMIT_NS;
     case SIGHUP:
         dn_log(DN_LOG_INFO, "HUP: this job has no rules or secrets to read again");
         break;

@@ -5,8 +5,12 @@
  *   USR1        drain: stop reading, finish and commit what is under way, exit 75
  *   TERM, INT   the same within DN_DRAIN_LIMIT_NS, a second one ends at once
  *   HUP         said and ignored: no part of the job can be reloaded
- *   USR2        prints the state of all queues and parts */
+ *   USR2        prints the state of all queues and parts
+ *
+ * A rank that follows the leader of its group ends with it: there the first signal of an end is
+ * said and waits for the leader's, which the launcher signals too. */
 #include "base/events.h"
+#include "comm/comm.h"
 #include "flow/pipeline.h"
 #include "job/job.h"
 #include "run/report.h"
@@ -28,6 +32,10 @@ typedef struct dn_control {
     int64_t ended_mono_ns[DN_MAX_PIPELINES];
     dn_wiring *wiring;
     int rank, size;
+    int tp;       /**< ranks of a group; 1: none */
+    bool follows; /**< a group's leader */
+    int n_groups;
+    dn_comm *group[DN_MAX_PIPELINES * DN_MAX_SCORERS]; /**< that model threads wait on */
     bool progress;
     bool bounded; /**< every pipeline ends by itself */
     dn_telemetry *telemetry;

@@ -48,7 +48,7 @@ static dn_status plan_own(dn_comm *comm, const dn_topo *topo, dn_topo_place *own
     return status;
 }
 
-dn_status dn_placement_make(dn_comm *comm, dn_placement *out) {
+dn_status dn_placement_make(dn_comm *comm, int tp, dn_placement *out) {
     *out = (dn_placement){.n = comm->size};
     dn_topo *topo = NULL;
     dn_status status = dn_topo_load(NULL, &topo);
@@ -67,7 +67,7 @@ dn_status dn_placement_make(dn_comm *comm, dn_placement *out) {
     for (int i = 0; i < comm->size; i++) {
         ranks[i] = i;
     }
-    out->table = dn_topo_table(out->places, ranks, comm->size);
+    out->table = dn_topo_table(out->places, ranks, tp, comm->size);
     free(ranks);
     return DN_OK;
 }

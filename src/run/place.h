@@ -14,7 +14,7 @@ typedef struct dn_placement {
 
 /** Plans and binds this process. Call before threads start.      collective  yes      ownership
  * dn_placement_free */
-dn_status dn_placement_make(dn_comm *comm, dn_placement *out);
+dn_status dn_placement_make(dn_comm *comm, int tp, dn_placement *out);
 void dn_placement_free(dn_placement *placement);
 
 #endif

@@ -9,7 +9,8 @@
 #define ADD(field) atomic_fetch_add_explicit(&totals->field, event->field, memory_order_relaxed)
 
 void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
-    atomic_fetch_add_explicit(&totals->batches, 1, memory_order_relaxed);
+    int64_t own = event->reason != DN_CLOSE_LEADER; /* counted by the leader */
+    atomic_fetch_add_explicit(&totals->batches, own, memory_order_relaxed);
     ADD(rows);
     ADD(tokens);
     ADD(budget_tokens);

@@ -41,8 +41,8 @@ typedef struct dn_pipeline_report {
 
 typedef struct dn_report {
     const char *job, *run_id, *output, *broker; /**< rank 0's */
-    int ranks;
-    int restarts; /**< by Slurm, of this job */
+    int ranks, tp;                              /**< tp of them share each model; 1: none do */
+    int restarts;                               /**< by Slurm, of this job */
     int64_t wall_ns, cpu_ns, rss_bytes_max;
     bool drained;
     int n_pipelines;

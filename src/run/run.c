@@ -6,6 +6,7 @@
 #include "io/h5.h"
 #include "run/broker.h"
 #include "run/control.h"
+#include "run/grid.h"
 #include "run/output.h"
 #include "run/place.h"
 #include "run/provenance.h"
@@ -27,6 +28,7 @@ typedef struct run_state {
     dn_comm *comm;
     const dn_run_options *options;
     dn_report *report;
+    dn_grid grid;
     dn_placement placement;
     dn_job *job;
     bool with_broker;
@@ -89,11 +91,13 @@ static dn_status bind_job(run_state *run) {
 
 /* The job, the same on every rank, and the folder and topics, made by rank 0. */
 static dn_status prepare(run_state *run) {
-    DN_TRY(dn_placement_make(run->comm, &run->placement));
+    DN_TRY(dn_grid_make(run->comm, run->options->tp, &run->grid));
+    DN_TRY(dn_placement_make(run->comm, run->grid.tp, &run->placement));
     if (run->comm->rank == 0 && run->comm->size > 1) {
         dn_log(DN_LOG_INFO, "plan\n%s", run->placement.table);
     }
     DN_TRY(dn_comm_agree(run->comm, load_job(run)));
+    DN_TRY(dn_comm_agree(run->comm, dn_grid_open(&run->grid, run->job)));
     DN_TRY(dn_comm_agree(run->comm, dn_broker_resolve(run->comm, run->job, run->options->broker,
                                                       &run->with_broker)));
     DN_TRY(dn_comm_agree(run->comm, dn_job_resolve_topics(run->job, run->with_broker)));
@@ -101,7 +105,8 @@ static dn_status prepare(run_state *run) {
     run->resolved = dn_job_print(run->job);
     DN_TRY(dn_comm_agree(run->comm, run->comm->rank == 0 ? claim(run) : DN_OK));
     DN_TRY(dn_comm_broadcast(run->comm, 0, run->run_id, sizeof run->run_id));
-    return dn_comm_agree(run->comm, bind_job(run));
+    DN_TRY(dn_comm_agree(run->comm, bind_job(run)));
+    return dn_grid_check(run->comm, run->job, run->resolved);
 }
 
 /* ---- pipelines ---- */
@@ -128,8 +133,9 @@ static dn_status open_one(run_state *run, int i, end_mark *mark) {
         .run_id = run->run_id,
         .resolved_job = run->resolved,
         .model_sha256 = run->models_sha256[i],
-        .rank = run->comm->rank,
-        .size = run->comm->size,
+        .rank = run->grid.group,
+        .size = run->grid.n_groups,
+        .follows = run->grid.part > 0,
         .bounded = run->options->bounded,
         .kafka = &run->job->conf.kafka,
         .batch = dn_telemetry_batch,
@@ -145,7 +151,12 @@ static dn_status open_one(run_state *run, int i, end_mark *mark) {
 
 static dn_status open_all(run_state *run, end_mark *marks) {
     int order[DN_MAX_PIPELINES];
-    DN_TRY(dn_wiring_make(&run->wiring, run->job, run->control.ended, order));
+    for (int i = 0; i < run->job->n_pipelines; i++) {
+        order[i] = i;
+    }
+    if (run->grid.part == 0) {
+        DN_TRY(dn_wiring_make(&run->wiring, run->job, run->control.ended, order));
+    }
     for (int k = 0; k < run->job->n_pipelines; k++) {
         DN_TRY(open_one(run, order[k], &marks[order[k]]));
     }
@@ -164,12 +175,16 @@ static void prepare_control(run_state *run) {
     run->control.n = run->job->n_pipelines;
     run->control.rank = run->comm->rank;
     run->control.size = run->comm->size;
+    run->control.tp = run->grid.tp;
+    run->control.follows = run->grid.part > 0;
+    run->control.n_groups = run->grid.n_opened;
+    memcpy(run->control.group, run->grid.opened, sizeof run->grid.opened);
     run->control.progress = run->options->progress;
     run->control.bounded = run->options->bounded;
     run->control.telemetry = run->telemetry;
     run->control.wiring = &run->wiring;
-    run->control.status =
-        dn_status_writer_new(run->job->conf.output, run->run_id, run->comm->rank, run->comm->size);
+    run->control.status = dn_status_writer_new(run->job->conf.output, run->run_id, run->comm->rank,
+                                               run->comm->size, run->grid.tp);
     for (int i = 0; i < run->control.n; i++) {
         run->control.name[i] = run->job->pipeline[i].name;
     }
@@ -263,7 +278,7 @@ static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report 
         int64_t slo_ns = dn_plan_slo_ns(plan, k);
         dn_report_model(dn_telemetry_totals(run->telemetry, i, k), m);
         m->name = dn_strdup(plan->scorer_name[k]);
-        m->threads = plan->model_threads;
+        m->threads = plan->group[k] ? 1 : run->control.follows ? 0 : plan->model_threads;
         p->slo_ns = slo_ns && (!p->slo_ns || slo_ns < p->slo_ns) ? slo_ns : p->slo_ns;
         if (kernels) {
             m->kernels = dn_format("%s %s %s", kernels->name, kernels->isa, kernels->precision);
@@ -289,9 +304,10 @@ static void fill_report(run_state *run) {
     report->output = dn_strdup(run->job->conf.output);
     report->broker = dn_strdup(run->job->conf.broker);
     report->ranks = run->comm->size;
+    report->tp = run->grid.tp;
     report->restarts = dn_slurm_look().restarts;
     report->wall_ns = dn_mono_ns() - run->start_mono_ns;
-    report->drained = run->control.drained;
+    report->drained = run->control.drained && !run->control.follows;
     report->n_pipelines = run->control.n;
     fill_usage(report);
     for (int i = 0; i < run->control.n; i++) {
@@ -389,6 +405,7 @@ static void close_run(run_state *run) {
     dn_status_writer_free(run->control.status);
     dn_telemetry_free(run->telemetry);
     dn_job_close(run->job);
+    dn_grid_close(&run->grid);
     dn_placement_free(&run->placement);
     free(run->resolved);
     dn_output_release(run->output);

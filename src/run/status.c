@@ -13,14 +13,15 @@ static const int64_t EVERY_NS = 1000000000;
 
 struct dn_status_writer {
     char *path, *beside, *run_id;
-    int rank, size;
+    int rank, size, tp;
     int64_t start_mono_ns, written_mono_ns;
     dn_pipeline_stats
         last[DN_MAX_PIPELINES]; /* as written the time before: rates are differences */
     dn_out out;
 };
 
-dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, int rank, int size) {
+dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, int rank, int size,
+                                       int tp) {
     char *folder = dn_format("%s/status", output);
     dn_status_writer *writer = NULL;
     if (dn_make_folders(folder) == DN_OK) {
@@ -30,6 +31,7 @@ dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, i
         writer->run_id = dn_strdup(run_id);
         writer->rank = rank;
         writer->size = size;
+        writer->tp = tp;
         writer->start_mono_ns = writer->written_mono_ns = dn_mono_ns();
     }
     free(folder);
@@ -57,6 +59,9 @@ static void write_parts(dn_out *out, const dn_pipeline_stats *now, const dn_pipe
     dn_out_open(out, '[');
     for (int i = 0; i < now->n_parts; i++) {
         const dn_part_stats *part = &now->part[i];
+        if (part->threads == 0) {
+            continue;
+        }
         double busy_s = (double)(part->busy_ns - last->part[i].busy_ns) / 1e9;
         dn_out_open(out, '{');
         key_text(out, "name", part->name);
@@ -108,7 +113,7 @@ static void write_pipeline(dn_status_writer *writer, const dn_control *control, 
     key_f64(out, "tokens_per_s", (double)(now.tokens - writer->last[i].tokens) / seconds);
     write_parts(out, &now, &writer->last[i], seconds);
     write_queues(out, &now);
-    write_lags(out, control->pipeline[i], writer->rank, writer->size);
+    write_lags(out, control->pipeline[i], writer->rank / writer->tp, writer->size / writer->tp);
     dn_out_close(out, '}');
     writer->last[i] = now;
 }
@@ -122,6 +127,9 @@ static void write_status(dn_status_writer *writer, const dn_control *control, in
     key_text(out, "run", writer->run_id);
     key_i64(out, "rank", writer->rank);
     key_i64(out, "size", writer->size);
+    key_i64(out, "group", writer->rank / writer->tp);
+    key_i64(out, "part", writer->rank % writer->tp);
+    key_i64(out, "tensor_parallel", writer->tp);
     key_i64(out, "pid", getpid());
     key_i64(out, "wall_ns", dn_wall_ns());
     key_f64(out, "elapsed_s", (double)(now_ns - writer->start_mono_ns) / 1e9);

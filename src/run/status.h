@@ -10,7 +10,8 @@
 typedef struct dn_status_writer dn_status_writer;
 
 /** Makes OUT/status; NULL when that cannot be. ownership: the caller, dn_status_writer_free */
-dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, int rank, int size);
+dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, int rank, int size,
+                                       int tp);
 
 /** Writes when a second has passed. thread: control */
 void dn_status_writer_tick(dn_status_writer *writer, const dn_control *control);

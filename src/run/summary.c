@@ -135,10 +135,11 @@ static void print_parts(const dn_pipeline_report *p, FILE *out) {
 
 static void print_rings(const dn_report *report, const dn_pipeline_report *p, FILE *out) {
     fprintf(out, "  queues    ");
+    int leaders = report->ranks / report->tp;
     for (int i = 0; i < p->stats.n_rings; i++) {
         const dn_ring_row *ring = &p->stats.ring[i];
-        fprintf(out, " %s %.1f/%zu", ring->name, ring->stats.mean_depth / report->ranks,
-                ring->stats.capacity / (size_t)report->ranks);
+        fprintf(out, " %s %.1f/%zu", ring->name, ring->stats.mean_depth / leaders,
+                ring->stats.capacity / (size_t)leaders);
     }
     fprintf(out, " (mean/size a rank)\n");
 }
@@ -154,6 +155,9 @@ void dn_report_print(const dn_report *report, FILE *out) {
     fprintf(out, "\njob %s, run %s: %d rank%s, broker %s%s\n", report->job, report->run_id,
             report->ranks, report->ranks == 1 ? "" : "s", report->broker,
             report->drained ? ", stopped early (start again to go on)" : "");
+    if (report->tp > 1) {
+        fprintf(out, "models split over groups of %d ranks\n", report->tp);
+    }
     print_restarts(report, out);
     for (int i = 0; i < report->n_pipelines; i++) {
         const dn_pipeline_report *p = &report->pipeline[i];
@@ -293,6 +297,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     key_text(&out, "output", report->output);
     key_text(&out, "broker", report->broker);
     key_i64(&out, "ranks", report->ranks);
+    key_i64(&out, "tensor_parallel", report->tp);
     key_i64(&out, "restarts", report->restarts);
     dn_out_key(&out, "drained");
     dn_out_bool(&out, report->drained);

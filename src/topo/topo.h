@@ -90,7 +90,8 @@ dn_status dn_topo_plan(const dn_topo *topo, const dn_topo_request *request, dn_t
 void dn_topo_bind(const dn_topo *topo, dn_topo_place *place);
 
 /** The plan as a table with a head line, one row a place, then the warnings.       ownership gives;
- * free() args  ranks   world rank of each place; NULL: the local ranks */
-char *dn_topo_table(const dn_topo_place *places, const int *ranks, int n);
+ * free() args  ranks   world rank of each place; NULL: the local ranks;  tp  ranks that share a
+ * model: above 1 each row names the rank's group and its part */
+char *dn_topo_table(const dn_topo_place *places, const int *ranks, int tp, int n);
 
 #endif

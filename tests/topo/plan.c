@@ -211,7 +211,7 @@ CASE(the_table_has_a_row_a_rank_and_the_warnings) {
     places[1].n_sharing = 2;
     snprintf(places[1].warning, sizeof places[1].warning, "two ranks share");
     int ranks[] = {8, 9, 10};
-    char *text = dn_topo_table(places, ranks, 3);
+    char *text = dn_topo_table(places, ranks, 1, 3);
     EXPECT_TEXT(text, " rank  host   device  pci           numa  cores  cpus\n"
                       "    8  node1  GPU-0   0000:11:00.0     0      1  0\n"
                       "    9  node1  GPU-1   0000:12:00.0     0      1  1 (shared)\n"

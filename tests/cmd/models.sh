@@ -3,13 +3,27 @@
 # fit is refused with its exit status and words, and leaves nothing behind.
 . tests/jobs/lib.sh
 
-# directory NAME: a checkpoint with a vocabulary of its size; prints its place
+# directory NAME: a checkpoint with its tokeniser, or one of its vocabulary's size; prints its place
 directory() {
     mkdir -p "$tmp/$1"
     cp -r "tests/data/families/$1/." "$tmp/$1"
-    head -n 96 tests/data/tiny/vocab.txt >"$tmp/$1/vocab.txt"
-    cp tests/data/tiny/tokenizer_config.json "$tmp/$1"
+    case $1 in
+    *_whole) ;;
+    *)
+        head -n 96 tests/data/tiny/vocab.txt >"$tmp/$1/vocab.txt"
+        cp tests/data/tiny/tokenizer_config.json "$tmp/$1"
+        ;;
+    esac
     echo "$tmp/$1"
+}
+
+# vocabulary NAME: as check prints it
+vocabulary() {
+    case $1 in
+    roberta_whole) echo 'bpe, 1500 tokens for 1500 rows' ;;
+    xlm_roberta_whole) echo 'unigram, 1502 tokens for 1502 rows' ;;
+    *) echo 'wordpiece, 96 tokens for 96 rows' ;;
+    esac
 }
 
 # refused STATUS WORDS ARGUMENTS...
@@ -26,9 +40,15 @@ scores() {
 }
 
 printf 'one\n\377\ntwo\n' >"$tmp/texts"
-for name in bert_tokens distilbert_text electra_text bert_sentences distilbert_sentences; do
-    from=$(directory $name)
-    "$DUNLIN" model check "$from" --backend ref | grep -q '^vocabulary  wordpiece, 96 tokens for 96 rows' || fail "check $name"
+for name in {bert,distilbert,electra,roberta,xlm_roberta}_{text,tokens,sentences} roberta_whole xlm_roberta_whole; do
+    from=$(directory "$name")
+    "$DUNLIN" model check "$from" --backend ref | grep -q "^vocabulary  $(vocabulary "$name")" || fail "check $name"
+    family=${name%_*}
+    "$DUNLIN" model describe "$from" | grep -q ": ${family//_/-}, 2 layers of 32" || fail "describe $name: $("$DUNLIN" model describe "$from")"
+    "$DUNLIN" model bench "$from" --runs 1 --batch 64 --output json | grep -q '"tokens_per_s":[1-9]' || fail "bench $name"
+done
+for name in bert_tokens electra_text bert_sentences distilbert_sentences roberta_whole xlm_roberta_whole; do
+    from=$tmp/$name
     "$DUNLIN" model import "$from" "$tmp/$name.copy" >/dev/null || fail "import $name"
     equal "scores of the imported $name" "$(scores "$tmp/$name.copy")" "$(scores "$from")"
     equal "lines of $name" "$(scores "$from" | wc -l)" 3
@@ -43,14 +63,13 @@ grep -q "^head     mood         sigmoid   bad, neutral, good" "$tmp/out" || fail
 grep -q "up to 12 tokens" "$tmp/out" || fail "max-tokens"
 grep -q "normalised as 'tweeteval'" "$tmp/out" || fail "normalise"
 [ $(($(wc -c <"$tmp/mine/model.safetensors") * 10)) -lt $(($(wc -c <"$tmp/electra_text/model.safetensors") * 6)) ] || fail "bf16 is no smaller"
-"$DUNLIN" model bench "$tmp/mine" --runs 1 --batch 64 --output json | grep -q '"tokens_per_s":[1-9]' || fail "bench"
 "$DUNLIN" model compare "$tmp/mine" --backend ref --against cpu --texts "$tmp/texts" --output json |
     grep -q '"texts":2,"not_utf8":1' || fail "compare --texts"
 
 refused 73 "is there already" import "$tmp/electra_text" "$tmp/mine"
-refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/x" --max-tokens 41
-refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/x" --head other
-refused 64 "--type fp8: is neither bf16 nor keep" import "$tmp/electra_text" "$tmp/x" --type fp8
+refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/refused" --max-tokens 41
+refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/refused" --head other
+refused 64 "--type fp8: is neither bf16 nor keep" import "$tmp/electra_text" "$tmp/refused" --type fp8
 refused 64 "--against is not an option of model bench" bench "$tmp/mine" --against ref
 refused 64 "compare needs --against" compare "$tmp/mine"
 refused 64 "written as: model import FROM TO" import "$tmp/mine"
@@ -58,8 +77,8 @@ refused 64 "--runs 0: is not a whole number from 1" bench "$tmp/mine" --runs 0
 refused 66 "no-texts" compare "$tmp/mine" --against ref --texts "$tmp/no-texts"
 head -n 90 tests/data/tiny/vocab.txt >"$tmp/electra_text/vocab.txt"
 refused 65 "90 pieces, but the embedding has 96 rows" check "$tmp/electra_text"
-refused 65 "90 pieces, but the embedding has 96 rows" import "$tmp/electra_text" "$tmp/x"
+refused 65 "90 pieces, but the embedding has 96 rows" import "$tmp/electra_text" "$tmp/refused"
 rm "$tmp/electra_text/vocab.txt"
 refused 66 "$tmp/electra_text" check "$tmp/electra_text"
-equal "what refused imports left behind" "$(find "$tmp" -maxdepth 1 -name 'x*')" ""
+equal "what refused imports left behind" "$(find "$tmp" -maxdepth 1 -name 'refused*')" ""
 finish

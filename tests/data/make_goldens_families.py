@@ -3,7 +3,7 @@
   pip install -r models/tweets/requirements.txt
   python tests/data/make_goldens_families.py [NAME ...]
 
-xlm_roberta_whole has its tokeniser with it, the one of tokenisers/unigram_spm.
+xlm_roberta_whole and roberta_whole have tokenisers with them, those of tokenisers/unigram_spm and bpe_files.
 golden.safetensors beside each model: tokens and row_start (int32), hidden.0 to hidden.L [tokens, hidden], and for every head logits.HEAD
 and scores.HEAD [rows or tokens, labels] or scores.HEAD [rows, hidden]; float32, computed in float64 from the stored weights, a row at a time.
 """
@@ -26,8 +26,7 @@ ROBERTA = BERT | dict(type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_tok
 NER = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 MOODS = ["bad", "neutral", "good"]
 
-TOKENISER = HERE.parent / "tokenisers" / "unigram_spm" / "sentencepiece.bpe.model"
-WHOLE_VOCABULARY = 1502
+TOKENISERS = {"xlm_roberta_whole": "unigram_spm", "roberta_whole": "bpe_files"}
 
 MODELS = {
     "bert_tokens": (hf.BertForTokenClassification, BERT | dict(labels=NER), torch.float32, "5GB"),
@@ -40,9 +39,18 @@ MODELS = {
     "bert_sentences": (hf.BertModel, BERT, torch.float32, "5GB"),
     "distilbert_sentences": (hf.DistilBertModel, DISTIL, torch.float32, "5GB"),
     "roberta_mixed": (hf.RobertaModel, ROBERTA, torch.float32, "5GB"),
-    "xlm_roberta_whole": (hf.XLMRobertaModel, ROBERTA | dict(vocab_size=WHOLE_VOCABULARY, max_position_embeddings=66), torch.float16, "5GB"),
+    "xlm_roberta_whole": (hf.XLMRobertaModel, ROBERTA | dict(vocab_size=1502, max_position_embeddings=66), torch.float16, "5GB"),
+    "bert_text": (hf.BertForSequenceClassification, BERT | dict(labels=MOODS), torch.bfloat16, "20KB"),
+    "distilbert_tokens": (hf.DistilBertForTokenClassification, DISTIL | dict(labels=NER), torch.float32, "5GB"),
+    "electra_sentences": (hf.ElectraModel, BERT | dict(embedding_size=24), torch.float16, "5GB"),
+    "roberta_tokens": (hf.RobertaForTokenClassification, ROBERTA | dict(labels=NER), torch.bfloat16, "5GB"),
+    "roberta_sentences": (hf.RobertaModel, ROBERTA, torch.bfloat16, "20KB"),
+    "xlm_roberta_text": (hf.XLMRobertaForSequenceClassification, ROBERTA | dict(labels=MOODS), torch.float16, "20KB"),
+    "xlm_roberta_sentences": (hf.XLMRobertaModel, ROBERTA, torch.float32, "5GB"),
+    "roberta_whole": (hf.RobertaForSequenceClassification, ROBERTA | dict(vocab_size=1500, max_position_embeddings=66, labels=MOODS), torch.float16, "5GB"),
 }
-SENTENCES = {"bert_sentences": ("mean", True), "distilbert_sentences": ("cls", False)}
+SENTENCES = {"bert_sentences": ("mean", True), "distilbert_sentences": ("cls", False), "electra_sentences": ("cls", True),
+             "roberta_sentences": ("mean", False), "xlm_roberta_sentences": ("mean", True)}
 MIXED = {"normalise": "none", "max_tokens": 30, "pooling": ["mean", "cls"], "heads": [
     {"name": "topics", "kind": "sigmoid", "labels": ["art", "sport", "war"]},
     {"name": "vector", "kind": "embedding", "pooling": "cls", "l2": True},
@@ -143,8 +151,9 @@ def write(name, seed):
         write_sentences(directory, *SENTENCES[name])
     own = OWN_HEADS.get(name)
     tensors = write_own(directory, own, seed + 50) if own else None
-    if name == "xlm_roberta_whole":
-        shutil.copy(TOKENISER, directory)
+    if name in TOKENISERS:
+        for file in (HERE.parent / "tokenisers" / TOKENISERS[name]).iterdir():
+            shutil.copy(file, directory)
     model = model.double()
     longest = config.max_position_embeddings - (config.pad_token_id + 1 if "roberta" in name else 0)
     rows, results = random_rows(100 + seed, longest), []

@@ -8,9 +8,11 @@ of tricky pieces, on pairs of code points that normalisation may reorder, on eve
 $DUNLIN_DATA where it is there. Prints the first differences and fails.
 
 --model compares another tokeniser instead (BPE, unigram; tokenizer.json or the older files in DIR) over the same texts; by
-default those of tests/data/tokenisers come last.
+default those of tests/data/tokenisers come last. With --corpus FILE [--rows FIRST:END] over those texts of $DUNLIN_DATA alone, to
+find the text behind a digest of tests/data that differs.
 """
 import argparse
+import itertools
 import json
 import pathlib
 import random
@@ -24,7 +26,7 @@ import transformers
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / "data"), str(ROOT / "models" / "tweets")]
 
-from make_token_digests import read_corpus  # noqa: E402
+from make_token_digests import corpus_texts, read_corpus  # noqa: E402
 from normalise import normalise  # noqa: E402
 from token_texts import TEXTS  # noqa: E402
 
@@ -145,7 +147,13 @@ def main():
     parser.add_argument("--strings", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", action="append", default=[])
+    parser.add_argument("--corpus")
+    parser.add_argument("--rows", default="0:")
     args = parser.parse_args()
+    if args.corpus:
+        first, end = (int(n) if n else None for n in args.rows.split(":"))
+        texts = list(itertools.islice(corpus_texts(args.corpus), first, end))
+        return sum(compare_model(args.program, model, texts) for model in args.model) > 0
     rng = random.Random(args.seed)
     texts = [random_text(rng) for _ in range(args.strings)]
     codes = list(codepoint_texts())

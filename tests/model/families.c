@@ -12,11 +12,24 @@ static const struct {
     const char *name, *architecture;
     int n_heads, max_tokens, n_ignored;
 } models[] = {
-    {"bert_tokens", "bert", 1, 40, 0},      {"distilbert_text", "distilbert", 1, 40, 0},
-    {"electra_text", "electra", 1, 40, 0},  {"electra_tokens", "electra", 1, 40, 0},
-    {"roberta_text", "roberta", 1, 38, 0},  {"xlm_roberta_tokens", "xlm-roberta", 1, 36, 0},
-    {"bert_sentences", "bert", 1, 30, 0},   {"distilbert_sentences", "distilbert", 1, 30, 0},
-    {"roberta_mixed", "roberta", 6, 30, 0}, {"xlm_roberta_whole", "xlm-roberta", 2, 48, 0},
+    {"bert_tokens", "bert", 1, 40, 0},
+    {"distilbert_text", "distilbert", 1, 40, 0},
+    {"electra_text", "electra", 1, 40, 0},
+    {"electra_tokens", "electra", 1, 40, 0},
+    {"roberta_text", "roberta", 1, 38, 0},
+    {"xlm_roberta_tokens", "xlm-roberta", 1, 36, 0},
+    {"bert_sentences", "bert", 1, 30, 0},
+    {"distilbert_sentences", "distilbert", 1, 30, 0},
+    {"roberta_mixed", "roberta", 6, 30, 0},
+    {"xlm_roberta_whole", "xlm-roberta", 2, 48, 0},
+    {"bert_text", "bert", 1, 40, 0},
+    {"distilbert_tokens", "distilbert", 1, 40, 0},
+    {"electra_sentences", "electra", 1, 30, 0},
+    {"roberta_tokens", "roberta", 1, 38, 0},
+    {"roberta_sentences", "roberta", 1, 30, 0},
+    {"xlm_roberta_text", "xlm-roberta", 1, 38, 0},
+    {"xlm_roberta_sentences", "xlm-roberta", 1, 30, 0},
+    {"roberta_whole", "roberta", 1, 64, 0},
 };
 enum { N_MODELS = sizeof models / sizeof *models };
 

@@ -2,7 +2,7 @@
  * where they come from. */
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "corpus.h"
+#include "digests.h"
 #include "io/json.h"
 #include "text/normalise.h"
 #include "text/tokeniser.h"
@@ -164,6 +164,10 @@ CASE(reference_real_corpus) {
     fclose(file);
     tear_down(b);
     corpus_close(&c);
+}
+
+CASE(reference_real_corpus_by_every_kind) {
+    digests_case("ira_3days_2017-08-15_17.csv.xz", "token_digests_kinds.txt", 40937);
 }
 
 CASE(reference_normalisation_vectors) {

@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import sys
 import tarfile
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ from sklearn.metrics import f1_score, recall_score
 
 from normalise import normalise
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "datasets"))
+from leaks import find, fold, unescape  # noqa: E402
+
 HEADS = ("sentiment", "emotion", "irony", "hate", "offensive")
-ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-MASK = re.compile(r"@user\S*|http\S*")
 
 
 @dataclass
@@ -37,20 +39,6 @@ def read_archive(name, wanted):
     with tarfile.open(data_dir() / name, "r:xz") as tar:
         members = [m for m in tar if m.isfile() and re.search(wanted, m.name)]
         return {m.name: tar.extractfile(m).read().decode().rstrip("\n").split("\n") for m in members}
-
-
-def unescape(text):
-    """SemEval's files spell some characters as \\u2019, double their quotes and quote some texts whole."""
-    text = ESCAPE.sub(lambda m: chr(int(m[1], 16)), text.strip())
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        text = text[1:-1]
-    return text.replace('\\"', '"').replace('""', '"')
-
-
-def fold(text):
-    """The text without users, URLs (with what is glued to them), escapes, case, punctuation and space."""
-    masked = MASK.sub(" ", normalise(normalise(unescape(text))))
-    return "".join(c for c in masked.lower() if c.isalnum())
 
 
 def semeval_sentiment(label_names):
@@ -95,10 +83,10 @@ def load_tasks():
 
 def check_no_leak(tasks):
     """Stops the program if a validation text of any head is in any training set, compared as folded."""
-    held_out = {fold(t): head for head, task in tasks.items() for t in task.val.texts}
-    leaks = [(head, held_out[fold(t)]) for head, task in tasks.items() for t in task.train.texts if fold(t) in held_out]
-    if leaks:
-        raise SystemExit(f"validation texts in training sets (train, val): {sorted(set(leaks))}, {len(leaks)} rows")
+    held_out = [t for task in tasks.values() for t in task.val.texts]
+    leaks = {head: len(find(task.train.texts, held_out)[0]) for head, task in tasks.items()}
+    if any(leaks.values()):
+        raise SystemExit(f"validation texts in training sets: {leaks}")
 
 
 def score(head, labels, predicted):

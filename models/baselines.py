@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Reference rows of the suites: majority, a linear SVM and fastText on the very train and validation texts of suites.py.
+
+    baselines.py [SUITE ...] [--suites DIR] [--fasttext]      writes datasets/references.json anew for these suites
+
+One model a task: word 1-2-grams and character 2-5-grams for the SVM. The figures are kept with a digest of the texts they
+were measured on, so that suites.py can tell when they are not those of its own. `pip install -r models/tweets/requirements.txt`.
+"""
+import argparse
+import json
+import pathlib
+import sys
+import tempfile
+import time
+
+import numpy as np
+from sklearn.dummy import DummyClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.pipeline import make_pipeline, make_union
+from sklearn.svm import LinearSVC
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "datasets"), str(ROOT / "models" / "tweets")]
+
+from normalise import normalise  # noqa: E402
+from suites import REFERENCES, digest  # noqa: E402
+
+
+def majority(texts, labels):
+    model = DummyClassifier(strategy="most_frequent").fit(texts, labels)
+    return model.predict
+
+
+def svm(texts, labels):
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\S+", dtype=np.float32)
+    chars = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True, dtype=np.float32)
+    model = make_pipeline(make_union(words, chars), LinearSVC(C=0.2, class_weight="balanced", random_state=1))
+    model.fit(texts, labels)
+    return model.predict
+
+
+def fast_text(texts, labels):
+    import fasttext
+    names = sorted(set(labels))
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        for text, label in zip(texts, labels):
+            file.write(f"__label__{names.index(label)} {' '.join(text.lower().split())}\n")
+        file.flush()
+        model = fasttext.train_supervised(file.name, lr=0.3, epoch=15, wordNgrams=2, minn=2, maxn=5, dim=50, bucket=500_000,
+                                          thread=1, seed=1, verbose=0)
+
+    def predict(texts):
+        found, _ = model.predict([" ".join(t.lower().split()) for t in texts])
+        return [names[int(labels[0].removeprefix("__label__"))] for labels in found]
+
+    return predict
+
+
+def read(path):
+    """({task: settings}, {task: [row]}, rows as suites.py counts them)."""
+    lines = [json.loads(line) for line in path.open(encoding="utf-8")]
+    tasks = {line["task"]: line for line in lines if "task" in line and "text" not in line}
+    rows = [line for line in lines if "text" in line]
+    return tasks, {task: [r for r in rows if r["task"] == task] for task in tasks}, rows
+
+
+def words_of(row):
+    """The text as a model sees it; the second segment as words of its own."""
+    return normalise(row["text"]) + "".join(f" \u241e{word}" for word in row.get("second", "").split())
+
+
+def score(task, right, decided):
+    """The publisher's metric in percent, by the same definitions as src/model/metrics.h."""
+    if task.get("metric") == "accuracy":
+        return 100 * accuracy_score(right, decided)
+    if task.get("metric") == "recall":
+        return 100 * recall_score(right, decided, average="macro", labels=sorted(set(right)))
+    labels = task.get("of") or sorted(set(right) | set(decided))
+    return 100 * f1_score(right, decided, average="macro", labels=labels)
+
+
+def measure(name, directory, models):
+    tasks, validation, rows = read(directory / f"{name}.jsonl")
+    _, train, _ = read(directory / f"{name}.train.jsonl")
+    found = {model: {} for model in models}
+    for task, settings in tasks.items():
+        labelled = [r for r in train.get(task, []) if "label" in r]
+        if not labelled:
+            continue
+        texts, labels = [words_of(r) for r in labelled], [r["label"] for r in labelled]
+        for model, fit in models.items():
+            started = time.monotonic()
+            decided = fit(texts, labels)([words_of(r) for r in validation[task]])
+            found[model][task] = round(score(settings, [r["label"] for r in validation[task]], list(decided)), 1)
+            print(f"{name} {task}: {model} {found[model][task]} ({time.monotonic() - started:.0f} s)", flush=True)
+    return {"rows": digest(rows), "models": found}
+
+
+def lines_of(known):
+    """JSON with a model a line."""
+    def group(kind, rows):
+        models = ",\n".join(f"   {json.dumps(model)}: {json.dumps(scores)}" for model, scores in rows["models"].items())
+        rest = "".join(f"{json.dumps(k)}: {json.dumps(v)}, " for k, v in rows.items() if k != "models")
+        return f'  "{kind}": {{{rest}"models": {{\n{models}\n  }}}}'
+
+    suites = [f' "{name}": {{\n' + ",\n".join(group(kind, rows) for kind, rows in kinds.items()) + "\n }" for name, kinds in known.items()]
+    return "{\n" + ",\n".join(suites) + "\n}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=["tweets", "languages", "mail"], metavar="SUITE")
+    parser.add_argument("--suites", type=pathlib.Path, default=ROOT / "build" / "suites")
+    parser.add_argument("--fasttext", action="store_true", help="fastText too")
+    args = parser.parse_args()
+    models = {"majority": majority, "linear SVM": svm} | ({"fastText": fast_text} if args.fasttext else {})
+    for name in args.names:
+        measured = measure(name, args.suites, models)
+        known = json.loads(REFERENCES.read_text())
+        known[name]["measured"] = measured
+        REFERENCES.write_text(lines_of(known))
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,8 @@ static const char help[] =
     "       dunlin model bench DIR [--backend NAME] [--batch N] [--threads N] [--runs N] [--output "
     "FORM]\n"
     "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE] [--output "
-    "FORM]\n\n"
+    "FORM]\n"
+    "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
     "             and whole\n"
@@ -34,13 +35,19 @@ static const char help[] =
     "             object to config.json\n"
     "  bench      tokens/s at the lengths of tweets, and the share of the measured peak\n"
     "  compare    two backends or precisions on the same texts: largest logit difference and label "
-    "flips of each head\n\n"
+    "flips of each head\n"
+    "  eval       how good the heads are on labelled texts: the metric of each task with a 95 % "
+    "interval, calibration,\n"
+    "             slices, and two models or precisions text by text. SUITE is a file, or tweets, "
+    "languages, mail or samples\n"
+    "             once `python3 datasets/suites.py` has made these\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
     "Options:\n"
     "      --backend NAME     kernels: ref, cpu, cpu:avx2, int8, bf16 ... (default: the best of "
-    "this machine)\n"
-    "      --against NAME     compare: the other kernels\n"
+    "this machine); eval takes several: fp32,int8\n"
+    "      --against NAME     compare: the other kernels; eval: another directory, on the same "
+    "texts\n"
     "      --texts FILE       compare: a text a line (default: random tokens at the lengths of "
     "tweets)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
@@ -52,12 +59,13 @@ static const char help[] =
     "      --batch N          bench: tokens of a micro-batch (default: 512)\n"
     "      --threads N        bench: model threads (default: 1)\n"
     "      --runs N           bench: timed runs of 0.3 s (default: 7)\n"
-    "      --output FORM      bench, compare: table or json (default: table)\n\n"
+    "      --output FORM      bench, compare: table or json; eval: csv too (default: table)\n\n"
     "Examples:\n"
     "  echo 'what a lovely morning' | dunlin model score models/tweets\n"
     "  dunlin model import ~/downloads/twitter-roberta models/roberta --head sentiment "
     "--normalise tweeteval --type bf16\n"
-    "  dunlin model compare models/tweets --against ref --texts texts.txt\n\n"
+    "  dunlin model compare models/tweets --against ref --texts texts.txt\n"
+    "  dunlin model eval models/tweets tweets --backend fp32,int8\n\n"
     "Exit status: 0 done, 65 the model or a line is bad, 66 no such folder, 73 the new folder "
     "cannot be made,\n"
     "74 input or output failed.\n";
@@ -89,15 +97,21 @@ enum { N_ROWS = sizeof rows / sizeof *rows, OUTPUT = 'o' };
 
 typedef struct action {
     const char *name, *letters; /**< of the options it takes */
-    int n_operands;
+    const char *operands;       /**< as they are written: one or two words */
+    bool csv;                   /**< --output csv too */
     dn_status (*run)(const dn_model_options *options);
 } action;
 
 static const action actions[] = {
-    {"tokenize", "", 1, dn_model_cmd_tokenize},   {"score", "b", 1, dn_model_cmd_score},
-    {"describe", "b", 1, dn_model_cmd_describe},  {"check", "b", 1, dn_model_cmd_check},
-    {"import", "hnmy", 2, dn_model_cmd_import},   {"bench", "bkjro", 1, dn_model_cmd_bench},
-    {"compare", "bato", 1, dn_model_cmd_compare}, {NULL, NULL, 0, NULL},
+    {"tokenize", "", "DIR", false, dn_model_cmd_tokenize},
+    {"score", "b", "DIR", false, dn_model_cmd_score},
+    {"describe", "b", "DIR", false, dn_model_cmd_describe},
+    {"check", "b", "DIR", false, dn_model_cmd_check},
+    {"import", "hnmy", "FROM TO", false, dn_model_cmd_import},
+    {"bench", "bkjro", "DIR", false, dn_model_cmd_bench},
+    {"compare", "bato", "DIR", false, dn_model_cmd_compare},
+    {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
+    {0},
 };
 
 static dn_status read_value(const option_row *row, const char *text, dn_model_options *options) {
@@ -155,16 +169,15 @@ static const char *option_name(char letter) {
 
 static dn_status run_action(const action *a, int n, char **operand, dn_model_options *options,
                             const char *given) {
-    if (n != a->n_operands) {
-        return dn_cmd_usage("model", "written as: model %s %s", a->name,
-                            a->n_operands == 2 ? "FROM TO" : "DIR");
+    if (n != (strchr(a->operands, ' ') ? 2 : 1)) {
+        return dn_cmd_usage("model", "written as: model %s %s", a->name, a->operands);
     }
     const char *foreign = given + strspn(given, a->letters);
     if (*foreign) {
         return dn_cmd_usage("model", "--%s is not an option of model %s", option_name(*foreign),
                             a->name);
     }
-    if (options->format == DN_FORMAT_CSV) {
+    if (options->format == DN_FORMAT_CSV && !a->csv) {
         return dn_cmd_usage("model", "--output csv: model %s writes table or json", a->name);
     }
     options->dir = dn_home_find(operand[0]);
@@ -186,9 +199,9 @@ static dn_status run(int argc, char **argv) {
             return run_action(a, argc - optind - 1, argv + optind + 1, &options, given);
         }
     }
-    return dn_cmd_usage("model",
-                        "'%s' is none of tokenize, score, describe, check, import, bench, compare",
-                        argv[optind]);
+    return dn_cmd_usage(
+        "model", "'%s' is none of tokenize, score, describe, check, import, bench, compare, eval",
+        argv[optind]);
 }
 
 const dn_command dn_cmd_model = {

@@ -10,7 +10,7 @@
 /** What the command line says; a NULL or 0 was not given. */
 typedef struct dn_model_options {
     char *dir;
-    const char *to; /**< import: the directory that is made */
+    const char *to; /**< import: the directory that is made; eval: the suite */
     const char *backend, *against, *texts;
     const char *normalise, *head, *type;
     int max_tokens, batch, threads, runs;
@@ -24,6 +24,7 @@ dn_status dn_model_cmd_check(const dn_model_options *options);
 dn_status dn_model_cmd_import(const dn_model_options *options);
 dn_status dn_model_cmd_bench(const dn_model_options *options);
 dn_status dn_model_cmd_compare(const dn_model_options *options);
+dn_status dn_model_cmd_eval(const dn_model_options *options);
 
 /** Text as a model reads it. */
 typedef struct dn_model_texts {
@@ -41,6 +42,11 @@ void dn_model_texts_close(dn_model_texts *texts);
 
 /** Normalises, tokenises and cuts valid UTF-8; the number of ids, at most max_tokens. */
 int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids);
+
+/** The same with a second segment behind the first, between the same special tokens, where
+ * second.ptr is not NULL; of a pair that is too long the first is cut. */
+int32_t dn_model_texts_encode_pair(dn_model_texts *texts, dn_span text, dn_span second,
+                                   int32_t *ids);
 
 /** What a batch gave for one of its rows, as an object: "labels" (softmax: the most probable;
  * sigmoid: those above 0.5), "scores", and where the model has such heads "entities"

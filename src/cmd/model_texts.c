@@ -15,7 +15,26 @@ void dn_model_texts_close(dn_model_texts *texts) {
     dn_tokeniser_close(texts->tokeniser);
 }
 
-int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids) {
+static int32_t encode(dn_model_texts *texts, dn_span text, int32_t most, int32_t *ids) {
     dn_span clean = dn_normalise(&texts->normaliser, texts->convention, text);
-    return dn_tokeniser_encode(texts->tokeniser, texts->cache, clean, texts->max_tokens, ids);
+    return dn_tokeniser_encode(texts->tokeniser, texts->cache, clean, most, ids);
+}
+
+int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids) {
+    return encode(texts, text, texts->max_tokens, ids);
+}
+
+/** The second takes the place of the first one's last token with its own first, which then is put
+ * right. */
+int32_t dn_model_texts_encode_pair(dn_model_texts *texts, dn_span text, dn_span second,
+                                   int32_t *ids) {
+    if (!second.ptr) {
+        return dn_model_texts_encode(texts, text, ids);
+    }
+    int32_t most = texts->max_tokens / 2, n_second = encode(texts, second, most, ids);
+    int32_t last = encode(texts, text, texts->max_tokens - n_second + 1, ids) - 1;
+    int32_t between = ids[last];
+    encode(texts, second, most, ids + last);
+    ids[last] = between;
+    return last + n_second;
 }

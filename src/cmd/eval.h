@@ -1,0 +1,79 @@
+#ifndef DN_CMD_EVAL_H
+#define DN_CMD_EVAL_H
+/** What `dunlin model eval` finds, as one flat list of figures: judge.c makes it, figures.c prints
+ * it. */
+#include "cmd/cmd.h"
+#include "cmd/model_rows.h"
+#include "cmd/suite.h"
+
+/** One model in one precision, and what it decided for the texts of each task. */
+typedef struct dn_eval_side {
+    char *dir;
+    const dn_kernels *kernels;
+    char *name; /**< in tables: the precision, and the directory where there are two */
+    struct dn_judged *judged; /**< [n_tasks] */
+} dn_eval_side;
+
+/** What a model decided for a task; outcomes NULL: it has no such head. */
+typedef struct dn_judged {
+    dn_outcomes *outcomes;
+    bool *of;            /**< [n_labels]: the metric's labels, NULL: all */
+    uint64_t label_hash; /**< of their names, in order */
+    int n_labels, n_decisions, n_undecided;
+    float *confidence; /**< [n_decisions]: of the label of a text, or of each label of a sigmoid */
+    bool *right;       /**< [n_decisions] */
+    uint8_t *length;   /**< [n_rows]: which of dn_eval_lengths its tokens are in */
+} dn_judged;
+
+typedef enum dn_figure_kind {
+    DN_FIGURE_MODEL,     /**< a model on a task, or the mean over tasks */
+    DN_FIGURE_ABSENT,    /**< no such head */
+    DN_FIGURE_REFERENCE, /**< a known figure on the same texts */
+    DN_FIGURE_SLICE,     /**< a model on some of the texts */
+    DN_FIGURE_PAIR,      /**< a model less the first one, on the same texts */
+    DN_FIGURE_OTHER,     /**< a known figure on other texts: never to be compared */
+    DN_FIGURE_KINDS
+} dn_figure_kind;
+extern const char *const dn_figure_kind_names[DN_FIGURE_KINDS];
+
+/** What does not apply is NaN, NULL or -1. Values are shares of 1. */
+typedef struct dn_figure {
+    dn_figure_kind kind;
+    const char *task; /**< "mean": over the tasks of which there is a head */
+    const char *model, *split;
+    char metric[96], slice[96];
+    int n, first_only, second_only;
+    double value, low, high; /**< of a pair: the difference */
+    double error, noise;     /**< of calibration: model/metrics.h */
+    double undecided;        /**< share of texts below the head's threshold */
+    double p;
+} dn_figure;
+
+typedef struct dn_figures {
+    int n;
+    dn_figure *figure;
+} dn_figures;
+
+dn_figure *dn_figures_add(dn_figures *figures, dn_figure_kind kind, const char *task,
+                          const char *model);
+
+/** Slices by number of tokens, special tokens included. */
+typedef struct dn_eval_length {
+    const char *name;
+    int most;
+} dn_eval_length;
+enum { DN_EVAL_LENGTHS = 4 };
+extern const dn_eval_length dn_eval_lengths[DN_EVAL_LENGTHS];
+
+/** Scores the suite's texts by the side's model. DATA errors name the line of a label that the head
+ * has not, CONFIG errors a head that does not decide between labels. */
+dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side);
+void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side);
+
+/** All figures of all sides. */
+void dn_eval_measure(const dn_suite *suite, const dn_eval_side *side, int n_sides,
+                     dn_figures *figures);
+
+void dn_figures_print(const dn_figures *figures, const dn_suite *suite, dn_cmd_format format);
+
+#endif

@@ -1,0 +1,237 @@
+/** A suite's texts through a model: what it decided for each. */
+#include "base/hash.h"
+#include "base/memory.h"
+#include "cmd/eval.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const dn_eval_length dn_eval_lengths[DN_EVAL_LENGTHS] = {{"under 16 tokens", 15},
+                                                         {"16 to 31 tokens", 31},
+                                                         {"32 to 63 tokens", 63},
+                                                         {"64 tokens and more", 1 << 30}};
+
+/** A suite on its way through a model. */
+typedef struct judging {
+    const dn_suite *suite;
+    dn_judged *judged;
+    const dn_model_head **head; /**< [n_tasks], NULL: the model has none */
+    bool *right, *decided;      /**< [most labels] */
+    int *seen;                  /**< [n_tasks]: texts so far */
+} judging;
+
+static const dn_model_head *find_head(const dn_model_info *info, const char *name) {
+    for (int i = 0; i < info->n_model_heads; i++) {
+        if (strcmp(info->model_head[i].name, name) == 0) {
+            return &info->model_head[i];
+        }
+    }
+    return NULL;
+}
+
+static int find_label(const dn_model_head *head, const char *word) {
+    for (int i = 0; i < head->n_labels; i++) {
+        if (strcmp(head->labels[i], word) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- what fits together ---- */
+
+static dn_status check_word(const dn_suite *suite, const dn_model_head *head, int line, int word) {
+    if (find_label(head, suite->word[word]) >= 0) {
+        return DN_OK;
+    }
+    char known[256] = "";
+    for (int i = 0; i < head->n_labels && strlen(known) < sizeof known - 64; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%.40s", i ? ", " : "", head->labels[i]);
+    }
+    return DN_FAIL(DATA, "%s:%d: \"%s\" is no label of head %s, which has %d: %s ...", suite->path,
+                   line, suite->word[word], head->name, head->n_labels, known);
+}
+
+static dn_status check_row(const judging *j, const dn_suite_row *row) {
+    const dn_model_head *head = j->head[row->task];
+    for (int i = 0; head && i < row->labels.n; i++) {
+        DN_TRY(check_word(j->suite, head, row->line, row->labels.begin + i));
+    }
+    if (head && head->kind == DN_HEAD_SOFTMAX && row->labels.n != 1) {
+        return DN_FAIL(DATA, "%s:%d: has %d labels, but head %s gives a text exactly one",
+                       j->suite->path, row->line, row->labels.n, head->name);
+    }
+    return DN_OK;
+}
+
+static dn_status check_task(const judging *j, int t) {
+    const dn_suite_task *task = &j->suite->task[t];
+    const dn_model_head *head = j->head[t];
+    if (head && head->kind > DN_HEAD_SIGMOID) {
+        return DN_FAIL(CONFIG, "%s:%d: head %s gives %s, not labels of texts", j->suite->path,
+                       task->line, head->name, dn_head_kind_names[head->kind]);
+    }
+    for (int i = 0; head && i < task->of.n; i++) {
+        DN_TRY(check_word(j->suite, head, task->line, task->of.begin + i));
+    }
+    return DN_OK;
+}
+
+static dn_status check(const judging *j) {
+    int n_heads = 0;
+    for (int t = 0; t < j->suite->n_tasks; t++) {
+        DN_TRY(check_task(j, t));
+        n_heads += j->head[t] != NULL;
+    }
+    for (int i = 0; i < j->suite->n_rows; i++) {
+        DN_TRY(check_row(j, &j->suite->row[i]));
+    }
+    return n_heads ? DN_OK
+                   : DN_FAIL(CONFIG, "%s: the model has a head for none of its %d tasks",
+                             j->suite->path, j->suite->n_tasks);
+}
+
+/* ---- rows ---- */
+
+static void mark_labels(const judging *j, const dn_suite_row *row, const dn_model_head *head) {
+    memset(j->right, 0, (size_t)head->n_labels * sizeof *j->right);
+    memset(j->decided, 0, (size_t)head->n_labels * sizeof *j->decided);
+    for (int i = 0; i < row->labels.n; i++) {
+        j->right[find_label(head, j->suite->word[row->labels.begin + i])] = true;
+    }
+}
+
+static void decide_one(const judging *j, const dn_model_head *head, const float *score,
+                       dn_judged *to) {
+    int best = 0;
+    for (int i = 1; i < head->n_labels; i++) {
+        best = score[i] > score[best] ? i : best;
+    }
+    j->decided[best] = true;
+    to->confidence[to->n_decisions] = score[best];
+    to->right[to->n_decisions++] = j->right[best];
+}
+
+static void decide_each(const judging *j, const dn_model_head *head, const float *score,
+                        dn_judged *to) {
+    for (int i = 0; i < head->n_labels; i++) {
+        j->decided[i] = score[i] > 0.5f;
+        to->confidence[to->n_decisions] = score[i];
+        to->right[to->n_decisions++] = j->right[i];
+    }
+}
+
+static uint8_t length_of(int n_tokens) {
+    int i = 0;
+    while (n_tokens > dn_eval_lengths[i].most) {
+        i++;
+    }
+    return (uint8_t)i;
+}
+
+static void take_row(void *ctx, const dn_row_scores *scores) {
+    judging *j = ctx;
+    const dn_suite_row *row = &j->suite->row[scores->number];
+    const dn_model_head *head = j->head[row->task];
+    dn_judged *to = &j->judged[row->task];
+    mark_labels(j, row, head);
+    (head->kind == DN_HEAD_SIGMOID ? decide_each : decide_one)(j, head, scores->score + head->begin,
+                                                               to);
+    dn_outcomes_add(to->outcomes, j->right, j->decided);
+    to->length[j->seen[row->task]++] = length_of(scores->n_tokens);
+}
+
+static dn_status score_rows(const judging *j, dn_row_scorer *scorer) {
+    for (int i = 0; i < j->suite->n_rows; i++) {
+        const dn_suite_row *row = &j->suite->row[i];
+        if (j->head[row->task]) {
+            dn_span second = row->second ? dn_span_of(row->second) : (dn_span){NULL, 0};
+            DN_TRY(dn_row_scorer_add(scorer, i, dn_span_of(row->text), second));
+        }
+    }
+    return dn_row_scorer_flush(scorer);
+}
+
+/* ---- the whole ---- */
+
+static uint64_t hash_labels(const dn_model_head *head) {
+    uint64_t hash = 0;
+    for (int i = 0; i < head->n_labels; i++) {
+        hash = dn_hash64(dn_span_of(head->labels[i]), hash);
+    }
+    return hash;
+}
+
+static void open_task(const judging *j, int t) {
+    const dn_suite_task *task = &j->suite->task[t];
+    const dn_model_head *head = j->head[t];
+    dn_judged *to = &j->judged[t];
+    size_t n = (size_t)task->n_rows,
+           each = head->kind == DN_HEAD_SIGMOID ? (size_t)head->n_labels : 1;
+    *to = (dn_judged){.outcomes = dn_outcomes_new(head->n_labels),
+                      .label_hash = hash_labels(head),
+                      .n_labels = head->n_labels,
+                      .confidence = dn_alloc_array(n * each, sizeof *to->confidence),
+                      .right = dn_alloc_array(n * each, sizeof *to->right),
+                      .length = dn_alloc_array(n, sizeof *to->length)};
+    if (task->of.n) {
+        to->of = dn_alloc_array((size_t)head->n_labels, sizeof *to->of);
+        for (int i = 0; i < task->of.n; i++) {
+            to->of[find_label(head, j->suite->word[task->of.begin + i])] = true;
+        }
+    }
+}
+
+static void find_heads(judging *j, const dn_model_info *info) {
+    int most = 1;
+    for (int t = 0; t < j->suite->n_tasks; t++) {
+        j->head[t] = find_head(info, j->suite->task[t].head);
+        most = j->head[t] && j->head[t]->n_labels > most ? j->head[t]->n_labels : most;
+    }
+    j->right = dn_alloc_array((size_t)most, sizeof *j->right);
+    j->decided = dn_alloc_array((size_t)most, sizeof *j->decided);
+}
+
+dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
+    size_t n_tasks = (size_t)suite->n_tasks;
+    side->judged = dn_alloc_array(n_tasks, sizeof *side->judged);
+    judging j = {.suite = suite,
+                 .judged = side->judged,
+                 .head = dn_alloc_array(n_tasks, sizeof(dn_model_head *)),
+                 .seen = dn_alloc_array(n_tasks, sizeof(int))};
+    dn_row_scorer *scorer = NULL;
+    dn_status status;
+    DN_TRY_GO(dn_row_scorer_open(side->dir, side->kernels, false, take_row, &j, &scorer), done);
+    find_heads(&j, dn_row_scorer_info(scorer));
+    DN_TRY_GO(check(&j), done);
+    for (int t = 0; t < suite->n_tasks; t++) {
+        if (j.head[t]) {
+            open_task(&j, t);
+        }
+    }
+    status = score_rows(&j, scorer);
+done:
+    dn_row_scorer_close(scorer);
+    free(j.head);
+    free(j.seen);
+    free(j.right);
+    free(j.decided);
+    return status;
+}
+
+void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side) {
+    for (int t = 0; side->judged && t < suite->n_tasks; t++) {
+        dn_judged *to = &side->judged[t];
+        dn_outcomes_free(to->outcomes);
+        free(to->of);
+        free(to->confidence);
+        free(to->right);
+        free(to->length);
+    }
+    free(side->judged);
+    free(side->dir);
+    free(side->name);
+    *side = (dn_eval_side){0};
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env bash
+# dunlin model eval: a suite made of the model's own answers, some of them turned round, so that every figure is known; what
+# is not right in a suite is refused with its line.
+. tests/jobs/lib.sh
+
+readonly tiny=tests/data/tiny
+export DUNLIN_SUITES=$tmp
+
+# answers HEAD < texts: the label of each line
+answers() { "$DUNLIN" model score $tiny --backend ref | grep -o "\"$1\":\"[a-z]*\"" | cut -d'"' -f4; }
+
+# figure WORDS... : the figures of $tmp/out that hold all of these
+figure() {
+    tr '{' '\n' <"$tmp/out" >"$tmp/figures"
+    local word
+    for word in "$@"; do
+        grep -F -- "$word" "$tmp/figures" >"$tmp/kept" || true
+        mv "$tmp/kept" "$tmp/figures"
+    done
+    cat "$tmp/figures"
+}
+
+# evaluated ARGUMENTS...: into $tmp/out
+evaluated() { "$DUNLIN" model eval "$@" >"$tmp/out" 2>"$tmp/err" || fail "model eval $*: $(cat "$tmp/err")"; }
+
+# refused STATUS WORDS LINE...: a suite of these lines
+refused() {
+    local want=$1 words=$2 status=0
+    shift 2
+    printf '%s\n' "$@" >"$tmp/bad.jsonl"
+    "$DUNLIN" model eval $tiny bad --backend ref >"$tmp/out" 2>"$tmp/err" || status=$?
+    equal "status of '$words'" "$status" "$want"
+    grep -qF -- "$words" "$tmp/err" || fail "no '$words' in: $(cat "$tmp/err")"
+    equal "output of '$words'" "$(cat "$tmp/out")" ""
+}
+
+# 40 texts; the first ten of them get another label than the model gives
+for i in $(seq 40); do printf 'a b c %d, %d you hello\n' "$i" $((i * i)); done >"$tmp/texts"
+answers mood <"$tmp/texts" >"$tmp/mood"
+answers question <"$tmp/texts" >"$tmp/question"
+{
+    printf '%s\n' '{"task": "mine", "head": "mood", "metric": "accuracy"}' '{"task": "question", "of": ["yes"]}' \
+        '{"task": "weather"}' '{"task": "weather", "text": "rain", "label": "wet"}' \
+        '{"reference": "a coin", "scores": {"mine": 33.3, "question": 50}}' \
+        '{"reference": "a paper", "split": "test", "scores": {"mine": 99.5}}'
+    paste -d '\t' "$tmp/texts" "$tmp/mood" | awk -F '\t' -v other='bad good neutral' '
+        BEGIN { split(other, names, " ") }
+        {
+            for (k = 1; names[k] == $2; k++) { }
+            label = NR <= 10 ? names[k] : $2
+            printf "{\"task\": \"mine\", \"text\": \"%s\", \"label\": \"%s\", \"slices\": {\"part\": \"%s\"}}\n", $1, label, NR <= 20 ? "first" : "last"
+        }'
+    paste -d '\t' "$tmp/texts" "$tmp/question" |
+        awk -F '\t' '{ printf "{\"task\": \"question\", \"text\": \"%s\", \"label\": \"%s\"}\n", $1, $2 }'
+} >"$tmp/known.jsonl"
+
+evaluated $tiny known --backend ref --output json
+[ -n "$(figure '"kind":"model"' '"task":"mine"' '"metric":"accuracy","n":40,"value":0.75,')" ] || fail "30 of 40: $(cat "$tmp/out")"
+[ -n "$(figure '"task":"mine"' '"slice":"part first","metric":"accuracy","n":20,"value":0.5,')" ] || fail "the first 20"
+[ -n "$(figure '"task":"mine"' '"slice":"part last"' '"value":1,"low":1,"high":1')" ] || fail "the last 20"
+[ -n "$(figure '"kind":"absent","task":"weather"' '"n":1')" ] || fail "a head that is not there"
+[ -n "$(figure '"kind":"reference","task":"mine","model":"a coin"' '"value":0.33')" ] || fail "a reference"
+[ -n "$(figure '"kind":"other split","task":"mine","model":"a paper","split":"test"')" ] || fail "a published figure"
+[ -n "$(figure '"task":"mean"' '"metric":"of 2 tasks","n":80,')" ] || fail "the mean over the heads there are"
+[ -n "$(figure '"task":"mean"' '"model":"a coin"' '"value":0.4165')" ] || fail "the mean of a reference"
+if grep -q yes "$tmp/question"; then
+    [ -n "$(figure '"kind":"model"' '"task":"question"' '"metric":"F1 of yes"' '"value":1,')" ] || fail "all right: $(cat "$tmp/out")"
+fi
+cp "$tmp/out" "$tmp/once"
+evaluated $tiny "$tmp/known.jsonl" --backend ref --output json
+cmp -s "$tmp/once" "$tmp/out" || fail "two runs differ"
+
+# two precisions and two directories, text by text
+evaluated $tiny known --backend ref,cpu --against $tiny --output json
+equal "pairs" "$(figure '"kind":"pair"' '"task":"mine"' | wc -l)" 3
+[ -n "$(figure '"kind":"pair"' '"task":"mine"' '"value":0,"low":0,"high":0' '"first_only":0,"second_only":0,"p":1')" ] || fail "the same twice"
+evaluated $tiny known --backend ref,cpu
+grep -q '^Against the first model' "$tmp/out" || fail "no pairs in the table"
+grep -q '^weather  .* no head of that name' "$tmp/out" || fail "no absent head in the table"
+grep -q '^Published figures on OTHER SPLITS' "$tmp/out" || fail "no section of other splits"
+grep -q ' $' "$tmp/out" && fail "white space at the end of lines"
+
+# CSV: one head line, as many fields everywhere
+evaluated $tiny known --backend ref --output csv
+head -n 1 "$tmp/out" | grep -q '^kind,task,model,split,slice,metric,n,value,low,high,' || fail "CSV: $(head -n 1 "$tmp/out")"
+equal "widths of the CSV" "$(sed 's/"[^"]*"/quoted/g' "$tmp/out" | awk -F, '{ print NF }' | sort -u | wc -l)" 1
+
+# compressed, and a second segment as a text with [SEP] would have it
+xz -k "$tmp/known.jsonl"
+evaluated $tiny "$tmp/known.jsonl.xz" --backend ref --output json
+equal "figures of the compressed suite" "$(sed 's/known.jsonl.xz/known.jsonl/' "$tmp/out")" "$(cat "$tmp/once")"
+for i in $(seq 40); do printf 'a %d [SEP] b %d\n' "$i" $((41 - i)); done >"$tmp/pairs"
+answers mood <"$tmp/pairs" >"$tmp/moods"
+paste -d '\t' "$tmp/pairs" "$tmp/moods" | sed 's/ \[SEP\] /\t/' |
+    awk -F '\t' '{ printf "{\"task\": \"mood\", \"text\": \"%s\", \"second\": \"%s\", \"label\": \"%s\"}\n", $1, $2, $3 }' >"$tmp/pairs.jsonl"
+evaluated $tiny pairs --backend ref --output json
+[ -n "$(figure '"kind":"model"' '"task":"mood"' '"n":40,"value":1,')" ] || fail "pairs: $(cat "$tmp/out")"
+
+# several labels a text
+mkdir "$tmp/several"
+cp tests/data/families/electra_text/* "$tmp/several"
+head -n 96 $tiny/vocab.txt >"$tmp/several/vocab.txt"
+cp $tiny/tokenizer_config.json "$tmp/several"
+"$DUNLIN" model score "$tmp/several" --backend ref <"$tmp/texts" | grep -o '"labels":{"label":\[[^]]*\]' | sed 's/.*:\[/[/' >"$tmp/lists"
+paste -d '\t' "$tmp/texts" "$tmp/lists" | awk -F '\t' '{ printf "{\"task\": \"label\", \"text\": \"%s\", \"labels\": %s}\n", $1, $2 }' >"$tmp/several.jsonl"
+sed -i '1s/"labels": .*/"labels": ["bad", "neutral", "good"]}/; 2s/"labels": .*/"labels": []}/' "$tmp/several.jsonl"
+sed -i '1i {"task": "label", "metric": "accuracy"}' "$tmp/several.jsonl"
+evaluated "$tmp/several" several --backend ref --output json
+figure '"kind":"model"' '"task":"label"' | grep -qE '"n":40,"value":0\.(95|975),' || fail "several labels: $(cat "$tmp/out")"
+
+row='{"task": "mood", "text": "a", "label": "good"}'
+refused 65 'bad.jsonl:2: "merry" is no label of head mood, which has 3: bad, neutral, good' "$row" '{"task": "mood", "text": "b", "label": "merry"}'
+refused 65 'bad.jsonl:2: needs either "label" or "labels"' "$row" '{"task": "mood", "text": "b"}'
+refused 65 'bad.jsonl:1: has 2 labels, but head mood gives a text exactly one' '{"task": "mood", "text": "b", "labels": ["good", "bad"]}'
+refused 65 'bad.jsonl:1: colour: is not a key of such a line' '{"task": "mood", "text": "b", "label": "good", "colour": "red"}'
+refused 65 'bad.jsonl:2: task "mood" is declared twice, or behind its first text' "$row" '{"task": "mood"}'
+refused 65 'bad.jsonl:1: metric: "f2" is none of f1, recall, accuracy' '{"task": "mood", "metric": "f2"}' "$row"
+refused 65 'bad.jsonl:1: task "mood" has no text' '{"task": "mood"}' '{"task": "question", "text": "a", "label": "yes"}'
+refused 65 'bad.jsonl:2:1:' "$row" '{"task": "mood", "text": "cut'
+refused 65 'bad.jsonl:2:1:' "$row" "$(printf '{"task": "mood", "text": "\377", "label": "good"}')"
+refused 65 'bad.jsonl: has no line with a "text"' ''
+refused 65 'bad.jsonl:1: is no object' '["mood"]'
+refused 78 'the model has a head for none of its 1 tasks' '{"task": "weather", "text": "rain", "label": "wet"}'
+: >"$tmp/bad.jsonl"
+status=0
+"$DUNLIN" model eval $tiny bad 2>"$tmp/err" || status=$?
+equal "status of an empty suite" "$status" 65
+"$DUNLIN" model eval $tiny nowhere 2>"$tmp/err" && fail "a suite that is not there"
+grep -q 'datasets/suites.py. makes the suites' "$tmp/err" || fail "no hint: $(cat "$tmp/err")"
+"$DUNLIN" model eval $tiny 2>"$tmp/err" && fail "no suite"
+grep -q 'written as: model eval DIR SUITE' "$tmp/err" || fail "no usage: $(cat "$tmp/err")"
+
+# the shipped model on our own samples: better than chance on the texts in its language
+python3 datasets/suites.py samples --out "$tmp" >/dev/null
+evaluated models/tweets samples --output json
+for head in sentiment emotion hate offensive; do
+    figure '"kind":"slice"' "\"task\":\"$head\"" '"slice":"language en"' | grep -qE '"value":(0\.[6-9]|1)' || fail "$head: $(figure "$head" 'language en')"
+done
+finish

@@ -26,11 +26,14 @@ extern "C" {
 typedef enum dn_numbers { DN_ELEMENTS, DN_FLOATS } dn_numbers;
 
 typedef struct dn_lane dn_lane;
+struct dn_weight;
 
 /** The largest batch of a lane, and how many scores a row and a token have. */
 typedef struct dn_lane_conf {
     int max_tokens, max_rows;
     int row_width, token_width;
+    dn_lane *beside; /**< a lane whose passes use the same buffers, so that one follows the other;
+                        NULL: none */
 } dn_lane_conf;
 
 /** Before begin(): the batch, in the host's memory. After it: the same in the backend's, filled up
@@ -93,12 +96,15 @@ typedef struct dn_device_ops {
     void (*fill_up)(int *n_tokens, int *n_rows);
     dn_status (*lane_new)(const dn_lane_conf *conf, dn_lane **out);
     void (*lane_free)(dn_lane *lane);
-    /** From here to end() this thread's operations are those of the pass.   errors  SYSTEM */
+    /** From here to end() this thread's operations are those of the pass.   errors  DEVICE_FAULT */
     dn_status (*begin)(dn_lane *lane, dn_pass *pass);
     dn_status (*end)(dn_lane *lane);
     /** Blocks until the pass is done. Scores as begin() laid them out, in the host's memory.
-     * lends  until the lane's next begin    errors  SYSTEM: the device failed */
+     * lends  until the lane's next begin    errors  DEVICE_FAULT */
     dn_status (*wait)(dn_lane *lane, const float **score, dn_pass_times *times);
+    /** After passes of a variant below 0 over typical batches: fixes the range of what the matrix
+     * is multiplied with. NULL: the backend need not know it.    errors  DEVICE_FAULT */
+    dn_status (*calibrate)(struct dn_weight *weight);
     /** An operation like those of dn_kernels, which the host has no need of. */
     void (*score)(const dn_score_args *args);
 } dn_device_ops;

@@ -132,6 +132,27 @@ void dn_weight_free(dn_weight *weight);
  * lists what there is. thread  main, at set-up */
 dn_status dn_kernels_select(const char *force, const dn_kernels **out);
 
+/** A GPU, as its backend found it. */
+typedef struct dn_gpu {
+    char name[64], uuid[48];
+    char pci[20]; /**< "0000:18:00.0" */
+    int64_t memory_bytes;
+    int n_multiprocessors;
+} dn_gpu;
+
+/** The GPUs that this process sees, at most `max` of them; 0 without a backend for them. */
+int dn_kernels_gpus(dn_gpu *list, int max);
+
+/** The GPU that the backends of this process use; without it the first.    thread  main, before
+ * dn_kernels_select */
+void dn_kernels_use_gpu(int index);
+
+/** Which GPU and which libraries, or why there is none: one line for a person.   lends  for ever */
+const char *dn_kernels_gpu_note(void);
+
+/** Tokens of a micro-batch that fill whole waves of the GPU's multiprocessors; 0 without one. */
+int dn_kernels_gpu_tokens(void);
+
 /** All backends and instruction sets built in, usable on this machine or not: for conformance,
  * bench and describe. Returns the number; table[i] may be NULL when this machine lacks it, names[i]
  * never. */

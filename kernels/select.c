@@ -1,4 +1,4 @@
-#include "kernels/backend.h"
+#include "kernels/plugin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +12,13 @@ static bool always(void) {
 
 static const dn_backend ref = {"ref", always, &dn_kernels_ref};
 
-/** Best first: the cpu's instruction sets, then the oracle. */
+/** Best first: the GPU's, the cpu's instruction sets, then the oracle. */
 static const dn_backend *backend_at(int i) {
+    for (int j = 0; dn_plugin_backend(j); j++, i--) {
+        if (i == 0) {
+            return dn_plugin_backend(j);
+        }
+    }
     return i < dn_n_cpu_backends ? &dn_cpu_backends[i] : i == dn_n_cpu_backends ? &ref : NULL;
 }
 
@@ -40,19 +45,36 @@ static void list_usable(char names[NAMES_BYTES]) {
     }
 }
 
+static bool is_gpu(const dn_backend *backend) {
+    return strncmp(backend->name, "cuda", strlen("cuda")) == 0;
+}
+
+/** A GPU that cannot be used is an error: computing without it is for the user to ask for. */
+static dn_status refuse_gpu(const char *name) {
+    return DN_FAIL(DEVICE, "backend \"%s\": %s", name, dn_plugin_note());
+}
+
 dn_status dn_kernels_select(const char *force, const dn_kernels **out) {
     const char *name = force ? force : getenv("DN_BACKEND");
     const dn_backend *known = NULL;
+    bool any = !name || !*name;
+    if (any && dn_plugin_get() == DN_PLUGIN_BROKEN) {
+        return DN_FAIL(DEVICE, "%s; DN_BACKEND=cpu or the setting backend: cpu computes without it",
+                       dn_plugin_note());
+    }
     for (int i = 0; backend_at(i); i++) {
         const dn_backend *backend = backend_at(i);
-        if (name && *name && !is_named(backend, name)) {
+        if (!any && !is_named(backend, name)) {
             continue;
         }
         if (backend->usable()) {
-            *out = backend->kernels;
+            *out = backend->kernels; /* that of a GPU is there once usable() has looked */
             return DN_OK;
         }
         known = backend;
+    }
+    if (known && is_gpu(known)) {
+        return refuse_gpu(name);
     }
     char names[NAMES_BYTES];
     list_usable(names);

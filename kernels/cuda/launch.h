@@ -46,8 +46,8 @@ typedef struct dn_cuda_fp8 {
 typedef struct dn_cuda_embed_args {
     dn_cuda_type type;
     int n_tokens, hidden;
-    const int32_t *token; /**< [T] */
-    const int32_t *place; /**< [T]: of the token in its row, 0 first */
+    const int32_t *token;                     /**< [T] */
+    const int32_t *place;                     /**< [T]: of the token in its row, 0 first */
     const void *word, *position, *token_type; /**< elements [V][H], [P][H], [H] */
     const float *gamma, *beta;                /**< [H] */
     float epsilon;

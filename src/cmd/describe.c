@@ -41,7 +41,7 @@ static void describe_kernels(void) {
     const char *names[16];
     int n = dn_kernels_list(table, names, 16);
     const dn_kernels *best = NULL;
-    printf("\nkernels\n");
+    printf("\nkernels\n  %s\n", dn_kernels_gpu_note());
     if (dn_kernels_select(NULL, &best) != DN_OK) {
         printf("  %s\n", dn_failure_last()->text);
     }

@@ -238,6 +238,7 @@ static dn_status open_flights(const dn_model *model, dn_workspace *space) {
     space->depth = space->device ? space->device->n_lanes : 1;
     space->flight = dn_alloc_array((size_t)space->depth, sizeof *space->flight);
     for (int i = 0; i < space->depth && space->device; i++) {
+        conf.beside = space->flight[0].lane;
         DN_TRY(space->device->lane_new(&conf, &space->flight[i].lane));
     }
     return DN_OK;
@@ -283,7 +284,7 @@ void dn_workspace_free(dn_workspace *workspace) {
     if (!workspace) {
         return;
     }
-    for (int i = 0; i < workspace->depth && workspace->device; i++) {
+    for (int i = workspace->depth - 1; i >= 0 && workspace->device; i--) {
         workspace->device->lane_free(workspace->flight[i].lane);
     }
     float *buffers[N_BUFFERS] = {workspace->x,       workspace->wide,         workspace->context,

@@ -22,9 +22,9 @@ static inline vec d_float(__m512i x) {
 }
 
 #define DN_NARROW_LAYOUT "cpu:amx"
-#include "kernels/cpu/dot_amx.h"
-
 #include "kernels/cpu/u8.h"
+
+#include "kernels/cpu/dot_amx.h"
 
 #include "kernels/cpu/narrow_linear.h"
 

@@ -7,9 +7,9 @@
 #define DN_NARROW_LAYOUT "cpu:avxvnni"
 #include "kernels/cpu/dot_avxvnni.h"
 
-#include "kernels/cpu/dot_tile.h"
-
 #include "kernels/cpu/u8.h"
+
+#include "kernels/cpu/dot_tile.h"
 
 #include "kernels/cpu/narrow_linear.h"
 

@@ -5,21 +5,38 @@
  *
  *     panel  [k / GROUP][TILE_COLS][GROUP], 64-byte aligned
  */
+#include "kernels/cpu/narrow_finish.h"
+
 enum { NARROW_ROWS = TILE_ROWS, GROUP = 4 / sizeof(activation_t) };
 
+/** Where rounded rows lie: each in one piece. */
+typedef struct narrow_strides {
+    size_t row, step; /**< elements from row to row, and from one NARROW_STEP to the next */
+} narrow_strides;
+
+static inline narrow_strides narrow_strides_of(size_t wide_k, int n_rows) {
+    (void)n_rows;
+    return (narrow_strides){.row = wide_k, .step = NARROW_STEP};
+}
+
 typedef struct narrow_tile {
-    const activation_t *x; /**< rows `stride` elements apart */
+    const activation_t *x;
+    narrow_strides strides;
     const weight_t *panel;
-    sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
-    size_t stride;
     int k; /**< a multiple of GROUP */
+    int rows;
 } narrow_tile;
 
-static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_tile *t,
+/** The sums of a tile on their way from its registers to their place. */
+typedef struct narrow_work {
+    _Alignas(64) sum_t of[NARROW_ROWS * TILE_COLS];
+} narrow_work;
+
+static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_tile *t, sum_t *to,
                                                                   const int rows) {
     sums sum[TILE_ROWS][TILE_VECS];
     const weight_t *panel = t->panel;
-    const size_t stride = t->stride;
+    const size_t stride = t->strides.row;
     const activation_t *x[(TILE_ROWS + 2) / 3];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
@@ -57,29 +74,38 @@ static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_t
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++) {
-            d_store(t->sum + r * TILE_COLS + v * VW, sum[r][v]);
+            d_store(to + r * TILE_COLS + v * VW, sum[r][v]);
         }
     }
 }
 
 #define DN_TILE(rows)                                                                              \
-    static void narrow_tile_##rows(const narrow_tile *t) {                                         \
-        narrow_tile_run(t, rows);                                                                  \
+    static void narrow_tile_##rows(const narrow_tile *t, sum_t *to) {                              \
+        narrow_tile_run(t, to, rows);                                                              \
     }
 DN_EACH_TILE_HEIGHT(DN_TILE)
 #undef DN_TILE
 
 #define DN_TILE(rows) narrow_tile_##rows,
-static void (*const narrow_tile_of_height[TILE_ROWS + 1])(const narrow_tile *) = {
+static void (*const narrow_tile_of_height[TILE_ROWS + 1])(const narrow_tile *, sum_t *) = {
     NULL, DN_EACH_TILE_HEIGHT(DN_TILE)};
 #undef DN_TILE
 
-static inline void narrow_multiply(const narrow_tile *t, int rows) {
-    narrow_tile_of_height[rows](t);
+/** Tiles of nearly the same height. */
+static inline int narrow_edge(int rows, int n_tiles, int i) {
+    return tile_edge(rows, n_tiles, i);
 }
-static inline void narrow_begin(void) {
+
+static inline void narrow_begin(narrow_work *work) {
+    (void)work;
 }
-static inline void narrow_end(void) {
+static inline void narrow_multiply(const narrow_tile *t, narrow_work *work,
+                                   const narrow_place *place) {
+    narrow_tile_of_height[t->rows](t, work->of);
+    narrow_finish(place, work->of, 0, t->rows);
+}
+static inline void narrow_end(narrow_work *work) {
+    (void)work;
 }
 
 /** Dot products between registers, in enough chains to hide their latency. */

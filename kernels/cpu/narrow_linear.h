@@ -63,121 +63,70 @@ static dn_status narrow_pack(const float *w, int n, int k, dn_weight *out) {
     return DN_OK;
 }
 
-/** Rounds a row into out[wide_k], zeros behind it. */
-static dn_rounding narrow_row(const float *x, int k, activation_t *out) {
+/** Rounds a row into the steps of its block, zeros behind it. */
+static dn_rounding narrow_row(const float *x, int k, activation_t *out, size_t step_stride) {
     dn_rounding rounding = activation_rounding(x, k);
     vec factor = v_set(rounding.factor);
-    for (int i = 0; i < (int)wide_inputs(k); i += NARROW_STEP) {
+    for (int i = 0; i < (int)wide_inputs(k); i += NARROW_STEP, out += step_stride) {
         vec part[NARROW_STEP / VW];
 #pragma GCC unroll 4
         for (int v = 0; v < NARROW_STEP / VW; v++) {
             int left = k - i - v * VW;
             part[v] = left > 0 ? v_mul(load_row(x + i + v * VW, left), factor) : v_set(0);
         }
-        store_narrow(out + i, part, rounding.zero);
+        store_narrow(out, part, rounding.zero);
     }
     return rounding;
 }
 
-/** What turns a row's sums into its results: scale * sum + shift * (column's sum of weights). */
-typedef struct row_scale {
-    float scale, shift;
-} row_scale;
-
-/** Where a tile's sums go: columns [column, column + n) of rows from `out`. */
-typedef struct narrow_place {
-    const float *scale, *sum, *bias; /**< of the columns; bias may be NULL */
-    const float *residual;           /**< NULL, or rows as `out` */
-    float *out;
-    size_t stride;
-    int n;
-    dn_activation activation;
-} narrow_place;
-
-static inline __attribute__((always_inline)) void narrow_finish(const narrow_place *p,
-                                                                const sum_t *sum,
-                                                                const row_scale *of_row, int rows,
-                                                                const dn_activation activation) {
-    for (int v = 0; v < p->n; v += VW) {
-        const int left = p->n - v;
-        const vec scale = load_row(p->scale + v, left);
-        const vec column_sum = HAS_ZERO ? load_row(p->sum + v, left) : v_set(0);
-        const vec bias = p->bias ? load_row(p->bias + v, left) : v_set(0);
-        for (int r = 0; r < rows; r++) {
-            const size_t place = (size_t)r * p->stride + (size_t)v;
-            vec y = d_float(d_load(sum + r * TILE_COLS + v));
-            const vec base = HAS_ZERO ? v_fma(v_set(of_row[r].shift), column_sum, bias) : bias;
-            y = v_fma(y, v_mul(v_set(of_row[r].scale), scale), base);
-            if (p->residual) {
-                y = v_add(y, load_row(p->residual + place, left));
-            }
-            y = activation == DN_ACT_GELU   ? v_gelu(y)
-                : activation == DN_ACT_TANH ? v_tanh(y)
-                : activation == DN_ACT_RELU ? v_relu(y)
-                                            : y;
-            store_row(p->out + place, left, y);
-        }
-    }
-}
-
-static void narrow_epilogue(const narrow_place *p, const sum_t *sum, const row_scale *of_row,
-                            int rows) {
-    switch (p->activation) {
-    case DN_ACT_NONE:
-        narrow_finish(p, sum, of_row, rows, DN_ACT_NONE);
-        break;
-    case DN_ACT_GELU:
-        narrow_finish(p, sum, of_row, rows, DN_ACT_GELU);
-        break;
-    case DN_ACT_TANH:
-        narrow_finish(p, sum, of_row, rows, DN_ACT_TANH);
-        break;
-    case DN_ACT_RELU:
-        narrow_finish(p, sum, of_row, rows, DN_ACT_RELU);
-        break;
-    }
-}
+/** A block's rounded rows. */
+typedef struct narrow_rows {
+    activation_t *x;
+    narrow_strides strides;
+    row_scale scale[NARROW_BLOCK];
+} narrow_rows;
 
 static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, range rows, int column,
-                         const activation_t *x, const row_scale *of_row) {
-    _Alignas(64) sum_t sum[NARROW_ROWS * TILE_COLS];
-    size_t n = (size_t)a->weight->n, place = (size_t)rows.begin * n + (size_t)column;
+                         const narrow_rows *block, narrow_work *work) {
+    size_t n = (size_t)a->weight->n;
     int n_rows = rows.end - rows.begin, left = a->weight->n - column;
-    narrow_place p = {.scale = w->scale + column,
-                      .sum = w->sum + column,
-                      .bias = a->bias ? a->bias + column : NULL,
-                      .residual = a->residual ? a->residual + place : NULL,
-                      .out = a->out + place,
-                      .stride = n,
-                      .n = left < TILE_COLS ? left : TILE_COLS,
-                      .activation = a->activation};
-    narrow_tile t = {.panel = w->panel + (size_t)column * w->wide_k,
-                     .sum = sum,
-                     .stride = w->wide_k,
-                     .k = (int)w->wide_k};
     int n_tiles = (n_rows + NARROW_ROWS - 1) / NARROW_ROWS;
     for (int i = 0; i < n_tiles; i++) {
-        int from = tile_edge(n_rows, n_tiles, i), count = tile_edge(n_rows, n_tiles, i + 1) - from;
-        t.x = x + (size_t)from * w->wide_k;
-        narrow_multiply(&t, count);
-        narrow_epilogue(&p, sum, of_row + from, count);
-        p.out += (size_t)count * n;
-        p.residual = p.residual ? p.residual + (size_t)count * n : NULL;
+        int from = narrow_edge(n_rows, n_tiles, i), to = narrow_edge(n_rows, n_tiles, i + 1);
+        size_t place = (size_t)(rows.begin + from) * n + (size_t)column;
+        narrow_multiply(&(narrow_tile){.x = block->x + (size_t)from * block->strides.row,
+                                       .strides = block->strides,
+                                       .panel = w->panel + (size_t)column * w->wide_k,
+                                       .k = (int)w->wide_k,
+                                       .rows = to - from},
+                        work,
+                        &(narrow_place){.scale = w->scale + column,
+                                        .sum = w->sum + column,
+                                        .bias = a->bias ? a->bias + column : NULL,
+                                        .residual = a->residual ? a->residual + place : NULL,
+                                        .of_row = block->scale + from,
+                                        .out = a->out + place,
+                                        .stride = n,
+                                        .n = left < TILE_COLS ? left : TILE_COLS,
+                                        .activation = a->activation});
     }
 }
 
 static void narrow_block(const dn_linear_args *a, const narrow_weight *w, range rows,
                          activation_t *x) {
-    row_scale of_row[NARROW_BLOCK];
     size_t n = (size_t)a->weight->n, k = (size_t)a->weight->k;
-    for (int r = rows.begin; r < rows.end; r++) {
-        int i = r - rows.begin;
-        dn_rounding rounding = narrow_row(a->x + (size_t)r * k, (int)k, x + (size_t)i * w->wide_k);
-        of_row[i] = (row_scale){rounding.scale, -rounding.scale * (float)rounding.zero};
+    narrow_rows block = {.x = x, .strides = narrow_strides_of(w->wide_k, rows.end - rows.begin)};
+    narrow_work work;
+    narrow_begin(&work);
+    for (int r = rows.begin, i = 0; r < rows.end; r++, i++) {
+        dn_rounding rounding = narrow_row(a->x + (size_t)r * k, (int)k,
+                                          x + (size_t)i * block.strides.row, block.strides.step);
+        block.scale[i] = (row_scale){rounding.scale, -rounding.scale * (float)rounding.zero};
     }
     for (int column = 0; column < a->weight->n; column += TILE_COLS) {
-        narrow_panel(a, w, rows, column, x, of_row);
+        narrow_panel(a, w, rows, column, &block, &work);
     }
+    narrow_end(&work);
     for (int r = rows.begin; a->gamma && r < rows.end; r++) {
         normalise_row(a->out + (size_t)r * n, (int)n, NULL, a->gamma, a->beta, a->epsilon);
     }
@@ -195,11 +144,9 @@ static void narrow_linear(const dn_linear_args *a) {
     int fitting = (int)(NARROW_BYTES / w.wide_k);
     fitting = fitting < NARROW_BLOCK ? fitting / NARROW_ROWS * NARROW_ROWS : NARROW_BLOCK;
     int n_blocks = (a->n_tokens + fitting - 1) / fitting;
-    narrow_begin();
     for (int i = 0; i < n_blocks; i++) {
         narrow_block(a, &w, range_part((range){0, a->n_tokens}, n_blocks, i), x);
     }
-    narrow_end();
 }
 
 /** As measure_peak, of the narrow dot product. */

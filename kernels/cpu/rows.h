@@ -8,26 +8,46 @@
 #include <math.h>
 #include <string.h>
 
+/* Chains of a sum over a row: one would wait for its own last addition. */
+enum { STRANDS = 4 };
+
+/** sum of (x - mean)^2 over a row, or of x where `mean` is NULL. */
+static inline float row_moment(const float *x, int n, const vec *mean) {
+    vec sum[STRANDS];
+    for (int i = 0; i < STRANDS; i++) {
+        sum[i] = v_set(0);
+    }
+    int j = 0;
+    for (; j + STRANDS * VW <= n; j += STRANDS * VW) {
+#pragma GCC unroll 4
+        for (int i = 0; i < STRANDS; i++) {
+            vec y = v_load(x + j + i * VW);
+            if (mean) {
+                y = v_sub(y, *mean);
+            }
+            sum[i] = mean ? v_fma(y, y, sum[i]) : v_add(sum[i], y);
+        }
+    }
+    for (; j < n; j += VW) {
+        vec y = load_row(x + j, n - j);
+        if (mean) {
+            y = v_sub(y, *mean);
+            y = n - j >= VW ? v_mul(y, y) : v_select_part(n - j, v_mul(y, y), v_set(0));
+        }
+        sum[0] = v_add(sum[0], y);
+    }
+    return v_sum(v_add(v_add(sum[0], sum[1]), v_add(sum[2], sum[3])));
+}
+
 /** out = layer_norm(x + bias): biased variance about the mean (two passes), epsilon inside the
  * root; bias may be NULL. */
 static inline void normalise_row(float *x, int n, const float *bias, const float *gamma,
                                  const float *beta, float epsilon) {
-    vec sum = v_set(0), squares = v_set(0);
-    for (int j = 0; j < n; j += VW) {
-        vec y = load_row(x + j, n - j);
-        if (bias) {
-            y = v_add(y, load_row(bias + j, n - j));
-            store_row(x + j, n - j, y);
-        }
-        sum = v_add(sum, y);
+    for (int j = 0; bias && j < n; j += VW) {
+        store_row(x + j, n - j, v_add(load_row(x + j, n - j), load_row(bias + j, n - j)));
     }
-    vec mean = v_set(v_sum(sum) / (float)n);
-    for (int j = 0; j < n; j += VW) {
-        vec y = v_sub(load_row(x + j, n - j), mean);
-        y = n - j >= VW ? y : v_select_part(n - j, y, v_set(0));
-        squares = v_fma(y, y, squares);
-    }
-    vec scale = v_set(1.0f / sqrtf(v_sum(squares) / (float)n + epsilon));
+    const vec mean = v_set(row_moment(x, n, NULL) / (float)n);
+    const vec scale = v_set(1.0f / sqrtf(row_moment(x, n, &mean) / (float)n + epsilon));
     for (int j = 0; j < n; j += VW) {
         vec y = v_mul(v_sub(load_row(x + j, n - j), mean), scale);
         store_row(x + j, n - j, v_fma(y, load_row(gamma + j, n - j), load_row(beta + j, n - j)));

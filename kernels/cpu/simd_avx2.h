@@ -5,6 +5,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#define DN_GELU "kernels/cpu/gelu_erf.h"
+
 typedef __m256 vec;
 
 /* A tile of 6 x 16 sums takes 12 of the 16 registers, the panel's row 2, the broadcast 1 or 2. */

@@ -4,6 +4,8 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+#define DN_GELU "kernels/cpu/gelu_table.h"
+
 typedef __m512 vec;
 
 /* A tile of 14 x 32 sums takes 28 of the 32 registers, the panel's row 2, the broadcast 1. */

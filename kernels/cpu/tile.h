@@ -8,6 +8,7 @@
  *
  * One multiply-add per k into one sum per element, from k = 0 upwards, however many rows or columns
  * the tile has: an element's bits do not depend on its neighbours. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,24 +32,36 @@ typedef struct tile {
 
 /** The fields are taken out first: a vector store may alias them, so they would be read again after
  * each. */
-static inline __attribute__((always_inline)) void tile_store(const tile *t, vec (*sum)[TILE_VECS],
-                                                             const int rows) {
+static inline __attribute__((always_inline)) void tile_store_as(const tile *t,
+                                                                vec (*sum)[TILE_VECS],
+                                                                const int rows, const bool has_base,
+                                                                const int n) {
     const float *base = t->base;
     float *c = t->c;
     const size_t base_stride = t->base_stride, c_stride = t->c_stride;
-    const int n = t->n;
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++) {
             const int left = n - v * VW;
             if (left > 0) {
-                vec y = base ? v_add(load_row(base + v * VW, left), sum[r][v]) : sum[r][v];
-                store_row(c + v * VW, left, y);
+                vec y = sum[r][v];
+                store_row(c + v * VW, left, has_base ? v_add(load_row(base + v * VW, left), y) : y);
             }
         }
-        base = base ? base + base_stride : NULL;
+        base = has_base ? base + base_stride : NULL;
         c += c_stride;
+    }
+}
+
+static inline __attribute__((always_inline)) void tile_store(const tile *t, vec (*sum)[TILE_VECS],
+                                                             const int rows) {
+    if (t->n < TILE_COLS) {
+        tile_store_as(t, sum, rows, t->base != NULL, t->n);
+    } else if (t->base) {
+        tile_store_as(t, sum, rows, true, TILE_COLS);
+    } else {
+        tile_store_as(t, sum, rows, false, TILE_COLS);
     }
 }
 

@@ -5,14 +5,28 @@
 
 enum { HAS_ZERO = 1 };
 
+/** Both ends in STRANDS chains, since one would wait for its own last step. */
 static inline dn_rounding activation_rounding(const float *x, int n) {
-    vec lowest = v_set(0), highest = v_set(0);
-    for (int j = 0; j < n; j += VW) {
-        vec y = load_row(x + j, n - j);
-        lowest = v_min(lowest, y);
-        highest = v_max(highest, y);
+    vec lowest[STRANDS], highest[STRANDS];
+    for (int i = 0; i < STRANDS; i++) {
+        lowest[i] = highest[i] = v_set(0);
     }
-    return dn_rounding_u8(-v_largest(v_sub(v_set(0), lowest)), v_largest(highest));
+    int j = 0;
+    for (; j + STRANDS * VW <= n; j += STRANDS * VW) {
+#pragma GCC unroll 4
+        for (int i = 0; i < STRANDS; i++) {
+            vec y = v_load(x + j + i * VW);
+            lowest[i] = v_min(lowest[i], y), highest[i] = v_max(highest[i], y);
+        }
+    }
+    for (; j < n; j += VW) {
+        vec y = load_row(x + j, n - j);
+        lowest[0] = v_min(lowest[0], y), highest[0] = v_max(highest[0], y);
+    }
+    for (int i = 1; i < STRANDS; i++) {
+        lowest[0] = v_min(lowest[0], lowest[i]), highest[0] = v_max(highest[0], highest[i]);
+    }
+    return dn_rounding_u8(-v_largest(v_sub(v_set(0), lowest[0])), v_largest(highest[0]));
 }
 
 #endif

@@ -7,9 +7,9 @@
 #define DN_NARROW_LAYOUT "cpu:vnni"
 #include "kernels/cpu/dot_vnni.h"
 
-#include "kernels/cpu/dot_tile.h"
-
 #include "kernels/cpu/u8.h"
+
+#include "kernels/cpu/dot_tile.h"
 
 #include "kernels/cpu/narrow_linear.h"
 

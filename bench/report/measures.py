@@ -94,7 +94,15 @@ def batches_over_time(run, pipeline):
     return {"edges_s": rounded(edges, 3),
             "fill": [round(float(h / c), 4) if c else None for h, c in zip(held, could)], "by_reason": by_reason,
             "tokens_p50": int(np.median(rows["tokens"])), "rows_p50": int(np.median(rows["rows"])),
-            "wait_p50_s": float(np.median(rows["wait_ns"])) / 1e9}
+            "wait_p50_s": float(np.median(rows["wait_ns"])) / 1e9, "forecast_error": forecast_error(rows)}
+
+
+def forecast_error(rows):
+    """Median distance of the predicted from the actual forward pass, as a share of it; None where nothing was predicted."""
+    some = (rows["predicted_ns"] > 0) & (rows["model_ns"] > 0)
+    if not some.any():
+        return None
+    return float(np.median(np.abs(rows["predicted_ns"][some] / rows["model_ns"][some] - 1)))
 
 
 def queue_key(rows):
@@ -236,6 +244,17 @@ def counts_of(run, pipeline):
     return counts
 
 
+def goal_of(run, pipeline, latency):
+    """The time asked for (slo), whether the p95 over all ranks is within it, and the share of rows that came too late to the
+    model already; None for throughput."""
+    rows = [p for s in run.summaries.values() for p in s["pipelines"] if p["name"] == pipeline and "slo_s" in p]
+    if not rows or "response" not in latency:
+        return None
+    scored = sum(row["rows_scored"] + row["rows_reused"] for row in rows)
+    return {"slo_s": rows[0]["slo_s"], "held": latency["response"]["p95_s"] <= rows[0]["slo_s"],
+            "late": sum(row["slo_rows_late"] for row in rows) / max(scored, 1)}
+
+
 def latency_of(run, pipeline):
     out = {}
     for kind in ("response", "service"):
@@ -316,9 +335,10 @@ def main_pipeline(run):
 def pipeline_of(run, name, cpu_share):
     lanes, parts = lanes_of(run, name)
     headline, why = words.verdict(name, lanes, cpu_share)
+    latency = latency_of(run, name)
     return {"name": name, "counts": counts_of(run, name), "lanes": lanes, "parts": parts, "verdict": headline, "why": why,
-            "latency": latency_of(run, name), "rate": rate_by_rank(run, name), "batches": batches_over_time(run, name),
-            "queues": queues_over_time(run, name)}
+            "latency": latency, "goal": goal_of(run, name, latency), "rate": rate_by_rank(run, name),
+            "batches": batches_over_time(run, name), "queues": queues_over_time(run, name)}
 
 
 def take(run, labels, letters):

@@ -115,6 +115,18 @@ def throughput_section(data):
     return section("throughput", "Throughput", *parts)
 
 
+def goal_says(goal):
+    """What became of the time that was asked for."""
+    if not goal:
+        return ""
+    asked = f" 95 % within {words.seconds(goal['slo_s'])} were asked for (slo): "
+    if goal["held"]:
+        return asked + "held."
+    if goal["late"]:
+        return asked + f"NOT held; {words.percent(goal['late'])} of the texts were late before the model saw them, they came faster than it scores."
+    return asked + "NOT held, though texts reached the model in time: the goal is shorter than scoring and writing take, or the machine was busy."
+
+
 def latency_section(data):
     parts = []
     for pipeline in reversed(data["pipelines"]):
@@ -124,7 +136,7 @@ def latency_section(data):
         keys = [(figures.colour(i), f"{name}: p50 {words.seconds(kinds[name]['p50_s'])}, p95 {words.seconds(kinds[name]['p95_s'])}, "
                  f"p99 {words.seconds(kinds[name]['p99_s'])}") for i, name in enumerate(("response", "service")) if name in kinds]
         parts.append(figure(pipeline["name"], "Share of the records by latency, logarithmic. Response counts from the intended send "
-                            "time, service from polling; dashed lines are percentiles of the response.",
+                            "time, service from polling; dashed lines are percentiles of the response." + goal_says(pipeline["goal"]),
                             lambda width, p=pipeline: figures.latency(width, p), keys, wide=False))
     return section("latency", "Latency", *parts) if parts else ""
 
@@ -142,7 +154,9 @@ def batches_section(data):
                             f"whole run, {batches['rows_p50']} rows and {batches['tokens_p50']} tokens in the median batch.",
                             lambda width, p=pipeline: figures.fill(width, p), wide=False))
         parts.append(figure(f"{pipeline['name']}: why batches were closed", f"Batches per second by reason, {words.count(total)} in all. "
-                            f"In the median batch the oldest row waited {words.seconds(batches['wait_p50_s'])}.",
+                            f"In the median batch the oldest row waited {words.seconds(batches['wait_p50_s'])}"
+                            + (f", and the forecast of its time was {words.percent(batches['forecast_error'])} off."
+                               if batches["forecast_error"] is not None else "."),
                             lambda width, p=pipeline: figures.reasons(width, p), keys, wide=False))
     return section("batches", "Micro-batches", *parts) if parts else ""
 

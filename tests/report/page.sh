@@ -36,6 +36,13 @@ for corpus in none one; do
     "$DUNLIN" report "$tmp/$corpus" >/dev/null || fail "no page of a run of $corpus record"
     grep -q 'class="status good">complete' "$tmp/$corpus/report.html" || fail "a run of $corpus record is not complete"
 done
+# A time that was asked for is judged on the page as in the summary.
+for goal in 1h:held 1us:'NOT held'; do
+    tweets "$tmp/one.jsonl" "$tmp/goal" "${null[@]}" --force --set enrich.model.slo="${goal%%:*}" >"$tmp/goal.json" || fail "the run with a goal: $?"
+    "$DUNLIN" report "$tmp/goal" >/dev/null || fail "no page of a run with a goal"
+    grep -q "were asked for (slo): ${goal##*:}" "$tmp/goal/report.html" || fail "the page does not say that $goal"
+    rm -r "$tmp/goal"
+done
 tweets "$tmp/one.jsonl" "$tmp/ingest" "${null[@]}" --only ingest >/dev/null || fail "the run of ingest alone: $?"
 "$DUNLIN" report "$tmp/ingest" >/dev/null || fail "no page of a run of one pipeline"
 mkdir -p "$tmp/early/trace/run" && : >"$tmp/early/trace/run/r0000-0001.h5.p1.part"

@@ -76,6 +76,37 @@ static uint32_t add_path(dn_vocabulary *v, dn_span token) {
     return node;
 }
 
+/* The node that a byte leads to, 0: none. */
+static uint32_t child_of(const dn_vocabulary *v, uint32_t node, unsigned char byte) {
+    return v->edge[edge_slot(v, node * 256 + byte)].node;
+}
+
+static dn_trie_jump jump_of(const dn_vocabulary *v, uint32_t first, uint32_t second) {
+    dn_trie_jump jump = {.node = second};
+    if (first && v->id[first] >= 0) {
+        jump.best = 4 * v->id[first] + 1;
+    }
+    if (second && v->id[second] >= 0) {
+        jump.best = 4 * v->id[second] + 2;
+    }
+    return jump;
+}
+
+/* Once all tokens are in. */
+static void add_jumps(dn_vocabulary *v) {
+    v->go_on = add_path(v, DN_SPAN("##"));
+    for (int inside = 0; inside < 2; inside++) {
+        v->jump[inside] = dn_alloc_array(DN_TRIE_JUMPS, sizeof *v->jump[inside]);
+        for (int a = 0; a < 256; a++) {
+            uint32_t first = child_of(v, inside ? v->go_on : 0, (unsigned char)a);
+            for (int b = 0; first && b < 256; b++) {
+                uint32_t second = child_of(v, first, (unsigned char)b);
+                v->jump[inside][a * 256 + b] = jump_of(v, first, second);
+            }
+        }
+    }
+}
+
 static dn_status add_token(dn_vocabulary *v, dn_span token) {
     int line = v->n + 1;
     if (token.len == 0) {
@@ -124,7 +155,7 @@ dn_status dn_vocabulary_load(const char *dir, dn_vocabulary *vocabulary) {
     grow_edges(vocabulary);
     add_node(vocabulary);
     DN_TRY_GO(add_lines(vocabulary, size), err_free);
-    vocabulary->go_on = add_path(vocabulary, DN_SPAN("##"));
+    add_jumps(vocabulary);
     return DN_OK;
 err_free:
     dn_vocabulary_free(vocabulary);
@@ -169,7 +200,7 @@ dn_status dn_vocabulary_from_json(const dn_json_at *tokens, const char *path,
         uint32_t node = add_path(vocabulary, vocabulary->token[i]); /* may move the ids */
         vocabulary->id[node] = i;
     }
-    vocabulary->go_on = add_path(vocabulary, DN_SPAN("##"));
+    add_jumps(vocabulary);
     return DN_OK;
 err_free:
     dn_vocabulary_free(vocabulary);
@@ -182,20 +213,30 @@ void dn_vocabulary_free(dn_vocabulary *vocabulary) {
     free(vocabulary->token);
     free(vocabulary->id);
     free(vocabulary->edge);
+    free(vocabulary->jump[0]);
+    free(vocabulary->jump[1]);
     *vocabulary = (dn_vocabulary){0};
 }
 
-int32_t dn_vocabulary_longest(const dn_vocabulary *vocabulary, uint32_t root, dn_span text,
+int32_t dn_vocabulary_longest(const dn_vocabulary *vocabulary, bool inside, dn_span text,
                               size_t *length) {
+    uint32_t node = inside ? vocabulary->go_on : 0;
     int32_t best = -1;
-    uint32_t node = root;
+    size_t i = 0;
     *length = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        size_t slot = edge_slot(vocabulary, node * 256 + (unsigned char)text.ptr[i]);
-        if (!vocabulary->edge[slot].key) {
+    if (text.len >= 2) {
+        const unsigned char *at = (const unsigned char *)text.ptr;
+        const dn_trie_jump *jump = &vocabulary->jump[inside][at[0] * 256 + at[1]];
+        node = jump->node;
+        best = jump->best ? jump->best / 4 : -1;
+        *length = (size_t)jump->best % 4;
+        i = node ? 2 : text.len;
+    }
+    for (; i < text.len; i++) {
+        node = child_of(vocabulary, node, (unsigned char)text.ptr[i]);
+        if (!node) {
             break;
         }
-        node = vocabulary->edge[slot].node;
         if (vocabulary->id[node] >= 0) {
             best = vocabulary->id[node];
             *length = i + 1;
@@ -206,6 +247,6 @@ int32_t dn_vocabulary_longest(const dn_vocabulary *vocabulary, uint32_t root, dn
 
 int32_t dn_vocabulary_find(const dn_vocabulary *vocabulary, dn_span token) {
     size_t length;
-    int32_t id = dn_vocabulary_longest(vocabulary, 0, token, &length);
+    int32_t id = dn_vocabulary_longest(vocabulary, false, token, &length);
     return length == token.len ? id : -1;
 }

@@ -44,16 +44,16 @@ typedef struct word {
  */
 static void match_word(const wordpiece *t, dn_span text, dn_id_sink *sink) {
     int32_t id[4 * (DN_WORDPIECE_WORD + 1)], n = 0;
-    uint32_t root = 0;
+    bool inside = false;
     while (text.len) {
         size_t length;
-        id[n] = dn_vocabulary_longest(&t->vocabulary, root, text, &length);
+        id[n] = dn_vocabulary_longest(&t->vocabulary, inside, text, &length);
         if (id[n++] < 0) {
             dn_id_emit(sink, &t->special[UNK], 1);
             return;
         }
         text = (dn_span){text.ptr + length, text.len - length};
-        root = t->vocabulary.go_on;
+        inside = true;
     }
     dn_id_emit(sink, id, n);
 }

@@ -34,20 +34,6 @@ start() {
     job=$!
 }
 
-# ranks: processes of the program below the job
-ranks() {
-    local list=("$job") pid
-    while [ ${#list[@]} -gt 0 ]; do
-        pid=${list[0]}
-        list=("${list[@]:1}")
-        # shellcheck disable=SC2207
-        list+=($(children "$pid"))
-        if [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$DUNLIN")" ]; then
-            echo "$pid"
-        fi
-    done
-}
-
 # check_whole: a run came to its end; the letters one by one only at times, that takes long
 check_whole() {
     equal "rows/topic/letters after $killed kills" \
@@ -64,7 +50,7 @@ while [ "$killed" -lt "$kills" ] && [ "$wrong" -eq 0 ]; do
     start
     delay=$((RANDOM % (wall_ms + 1)))
     sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"
-    mapfile -t victims < <(ranks)
+    mapfile -t victims < <(ranks_of "$job")
     status=0
     if [ ${#victims[@]} -gt 0 ]; then
         kill -9 "${victims[RANDOM % ${#victims[@]}]}" 2>/dev/null || true

@@ -24,6 +24,20 @@ now_ms() { echo $(($(date +%s%N) / 1000000)); }
 # children PID
 children() { cat "/proc/$1/task/$1/children" 2>/dev/null || true; }
 
+# ranks_of JOB: processes of the program below it, or itself
+ranks_of() {
+    local list=("$1") pid
+    while [ ${#list[@]} -gt 0 ]; do
+        pid=${list[0]}
+        list=("${list[@]:1}")
+        # shellcheck disable=SC2207
+        list+=($(children "$pid"))
+        if [ "$(readlink "/proc/$pid/exe" 2>/dev/null)" = "$(readlink -f "$DUNLIN")" ]; then
+            echo "$pid"
+        fi
+    done
+}
+
 # await SECONDS COMMAND ...: until it succeeds
 await() {
     local until=$(($(now_ms) + $1 * 1000))

@@ -1,4 +1,5 @@
 /* A model over 1 to 4 ranks against the same model on one: every family, every backend. */
+#include "../../bench/model/random_model.h"
 #include "../model/precision.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -251,6 +252,41 @@ CASE(parts_of_the_work_add_up) {
     EXPECT_INT(dn_model_describe(part.model)->n_parts, world->size);
     close_scored(&whole);
     close_scored(&part);
+}
+
+static int64_t weight_bytes(const char *dir, const dn_kernels *kernels, dn_comm *group) {
+    dn_model *model;
+    must(dn_model_open_part(dir, kernels, group, &model));
+    int64_t bytes = dn_model_describe(model)->weight_bytes;
+    dn_model_close(model);
+    return bytes;
+}
+
+/* The sizes of a BERT-large but for its layers, of which there are 2 instead of 24: what every rank
+ * holds (positions, norms, biases) weighs more here than there. */
+CASE(weights_of_a_rank_fall_as_one_over_the_ranks) {
+    static const random_shape shape = {"BERT-large of 2 layers", 2, 1024, 16, 4096, 30522};
+    const dn_kernels *kernels;
+    char dir[4096] = "", *made = NULL;
+    if (world->size != 2 && world->size != 4) {
+        return;
+    }
+    REQUIRE(dn_kernels_select("fp32", &kernels) == DN_OK);
+    if (world->rank == 0) {
+        made = random_model_write(&shape);
+        snprintf(dir, sizeof dir, "%s", made);
+    }
+    must(dn_comm_broadcast(world, 0, dir, sizeof dir));
+    int64_t whole = world->rank == 0 ? weight_bytes(dir, kernels, NULL) : 0;
+    must(dn_comm_broadcast(world, 0, &whole, sizeof whole));
+    double share = (double)weight_bytes(dir, kernels, world) / (double)whole;
+    EXPECT(whole > INT64_C(4) * 56000000);
+    EXPECT(share >= 1.0 / world->size);
+    EXPECT(share < 1.02 / world->size + 0.01);
+    must(dn_comm_barrier(world));
+    if (made) {
+        random_model_remove(made);
+    }
 }
 
 CASE(heads_that_cannot_be_shared_are_refused) {

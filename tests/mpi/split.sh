@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# A whole job over groups of ranks: the same records, labels and words as on one rank, scores within rounding.
+. tests/jobs/lib.sh
+mapfile -t options < <(model_options tiny && printf '%s\n' --set enrich.model.backend=ref --set enrich.model.tokens=64)
+corpus=$tmp/corpus.jsonl
+make_corpus "$corpus"
+good=$(cat "$corpus.good")
+
+# lines OUT: of the topic, partition by partition
+lines() { find "$1/topics" -name '*.jsonl' -print0 | sort -z | xargs -0 cat; }
+# words OUT: all but the scores; numbers OUT: the scores alone, one a line
+words() { lines "$1" | sed 's/"scores":.*//'; }
+numbers() { lines "$1" | sed 's/.*"scores"://' | grep -oE '[0-9.e+-]+[0-9]'; }
+
+# largest_difference A B: over numbers line by line; "none" where their number differs
+largest_difference() {
+    paste "$1" "$2" | awk 'NF != 2 { bad = 1 } { d = $1 - $2; d = d < 0 ? -d : d; if (d > w) w = d }
+        END { print bad || NR == 0 ? "none" : w < 0.00001 ? "small" : w }'
+}
+
+tweets "$corpus" "$tmp/alone" "${options[@]}" >"$tmp/summary"
+words "$tmp/alone" >"$tmp/words"
+numbers "$tmp/alone" >"$tmp/numbers"
+equal "lines" "$(wc -l <"$tmp/words")" "$good"
+
+# check RANKS TP
+check() {
+    local ranks=$1 tp=$2 out=$tmp/out$1-$2 name="$1 ranks, --tp $2"
+    tweets_on "$ranks" "$corpus" "$out" "${options[@]}" --tp "$tp" >"$tmp/summary" 2>"$tmp/err" || fail "$name: $(cat "$tmp/err")"
+    equal "records_in of $name" "$(field records_in <"$tmp/summary")" "$good"
+    equal "rows in the files of $name" "$(verified "$out" | field rows_out)" "$(field rows_out <"$tmp/summary")"
+    equal "dead letters of $name" "$(verified "$out" | field dead_letter_records)" "$(cat "$corpus.bad")"
+    equal "tensor_parallel of $name" "$(field tensor_parallel <"$tmp/summary")" "$tp"
+    words "$out" | cmp - "$tmp/words" || fail "$name: records or labels differ"
+    numbers "$out" >"$tmp/other"
+    equal "difference of scores, $name" "$(largest_difference "$tmp/numbers" "$tmp/other")" small
+    # the second pipeline has the model: each batch is done by the leader and by every follower
+    grep -o '"name":"enrich".*' "$tmp/summary" >"$tmp/enrich"
+    equal "parts of batches of $name" "$(field leader <"$tmp/enrich")" "$(($(field batches <"$tmp/enrich") * (tp - 1)))"
+    [ "$tp" -eq 1 ] || equal "model threads of $name" "$(field model_threads <"$tmp/enrich")" "$ranks"
+    equal "segments of the trace of $name" "$(find "$out/trace" -name 'r*.h5' | wc -l)" "$ranks"
+    "$DUNLIN" trace export "$out"/trace/* -o "$tmp/chrome.json" 2>"$tmp/err" || fail "$name: no trace: $(cat "$tmp/err")"
+    equal "parts of batches in the trace of $name" "$(grep -c '"closed by":"leader"' "$tmp/chrome.json")" \
+        "$(field leader <"$tmp/enrich")"
+}
+
+check 1 1
+check 2 2
+check 4 2
+check 4 4
+
+# refused RANKS TP PATTERN
+refused() {
+    local status=0
+    tweets_on "$1" "$corpus" "$tmp/refused" "${options[@]}" --tp "$2" >"$tmp/summary" 2>"$tmp/err" || status=$?
+    equal "status of $1 ranks, --tp $2" "$status" 78
+    equal "errors of $1 ranks, --tp $2" "$(grep -c '^dunlin: E' "$tmp/err")" 1
+    grep -q "$3" "$tmp/err" || fail "$1 ranks, --tp $2: $(cat "$tmp/err")"
+}
+
+refused 3 2 '3 ranks cannot be put in groups of 2: start 4 ranks, or use --tp 1 or 3'
+refused 3 3 'tests/data/tiny has 4 attention heads, which a group of 3 ranks cannot share evenly: use --tp 1, 2 or 4'
+refused 1 2 '1 rank cannot be put in groups of 2: start 2 ranks, or use --tp 1'
+options=(--set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny)
+refused 2 2 'no pipeline of job tweets has a model to split'
+
+status=0
+"$DUNLIN" run jobs/tweets.yaml --tp none 2>"$tmp/err" || status=$?
+equal "status of --tp none" "$status" 64
+grep -q 'is no number of ranks' "$tmp/err" || fail "--tp none: $(cat "$tmp/err")"
+finish

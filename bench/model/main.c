@@ -190,7 +190,7 @@ static bool measure(const options *o, setup *setups, int n_setups) {
 
 int main(int argc, char **argv) {
     options o = parse(argc, argv);
-    char *made = o.dir ? NULL : random_model_write();
+    char *made = o.dir ? NULL : random_model_write(&random_minilm);
     const char *dir = o.dir ? o.dir : made;
     const dn_kernels *kernels;
     dn_model *model;

@@ -10,35 +10,40 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { LAYERS = 6, H = 384, I = 1536, V = 30522, P = 512, FEATURES = 2 * H };
+enum { POSITIONS = 512, TYPES = 2 };
 
-static const char config[] =
-    "{\"model_type\": \"bert\", \"vocab_size\": 30522, \"hidden_size\": 384, "
-    "\"num_hidden_layers\": 6,\n"
-    " \"num_attention_heads\": 12, \"intermediate_size\": 1536, \"hidden_act\": \"gelu\",\n"
-    " \"max_position_embeddings\": 512, \"type_vocab_size\": 2, \"layer_norm_eps\": 1e-12,\n"
-    " \"dunlin\": {\"max_tokens\": 128, \"pooling\": [\"cls\", \"mean\"], \"heads\": [\n"
-    "  {\"name\": \"sentiment\", \"kind\": \"softmax\", \"labels\": [\"a\", \"b\", \"c\"]},\n"
-    "  {\"name\": \"emotion\", \"kind\": \"softmax\", \"labels\": [\"a\", \"b\", \"c\", \"d\"]},\n"
-    "  {\"name\": \"irony\", \"kind\": \"softmax\", \"labels\": [\"a\", \"b\"]},\n"
-    "  {\"name\": \"hate\", \"kind\": \"softmax\", \"labels\": [\"a\", \"b\"]},\n"
-    "  {\"name\": \"offensive\", \"kind\": \"softmax\", \"labels\": [\"a\", \"b\"]}]}}\n";
+const random_shape random_minilm = {"MiniLM-L6-H384", 6, 384, 12, 1536, 30522};
+const random_shape random_bert_large = {"BERT-large", 24, 1024, 16, 4096, 30522};
 
-/** Linear layers: NAME.weight [n][k] and NAME.bias [n]. */
 static const struct {
     const char *name;
-    int n, k;
-} layer_parts[] =
-    {
-        {"attention.self.query", H, H}, {"attention.self.key", H, H},
-        {"attention.self.value", H, H}, {"attention.output.dense", H, H},
-        {"intermediate.dense", I, H},   {"output.dense", H, I},
-},
-  heads[] = {
-      {"heads.sentiment", 3, FEATURES}, {"heads.emotion", 4, FEATURES},
-      {"heads.irony", 2, FEATURES},     {"heads.hate", 2, FEATURES},
-      {"heads.offensive", 2, FEATURES},
+    int n_labels;
+    const char *labels;
+} heads[] = {
+    {"sentiment", 3, "\"a\", \"b\", \"c\""},
+    {"emotion", 4, "\"a\", \"b\", \"c\", \"d\""},
+    {"irony", 2, "\"a\", \"b\""},
+    {"hate", 2, "\"a\", \"b\""},
+    {"offensive", 2, "\"a\", \"b\""},
 };
+enum { N_HEADS = sizeof heads / sizeof *heads };
+
+static void write_config(const random_shape *shape, FILE *out) {
+    fprintf(
+        out,
+        "{\"model_type\": \"bert\", \"vocab_size\": %d, \"hidden_size\": %d, "
+        "\"num_hidden_layers\": %d,\n"
+        " \"num_attention_heads\": %d, \"intermediate_size\": %d, \"hidden_act\": \"gelu\",\n"
+        " \"max_position_embeddings\": %d, \"type_vocab_size\": %d, \"layer_norm_eps\": 1e-12,\n"
+        " \"dunlin\": {\"max_tokens\": 128, \"pooling\": [\"cls\", \"mean\"], \"heads\": [",
+        shape->vocabulary, shape->hidden, shape->layers, shape->heads, shape->inner, POSITIONS,
+        TYPES);
+    for (int i = 0; i < N_HEADS; i++) {
+        fprintf(out, "%s\n  {\"name\": \"%s\", \"kind\": \"softmax\", \"labels\": [%s]}",
+                i ? "," : "", heads[i].name, heads[i].labels);
+    }
+    fputs("]}}\n", out);
+}
 
 /** The file is made in two walks over the same tensors: one for the header, one for the data. */
 typedef struct writer {
@@ -89,30 +94,41 @@ static void linear(writer *w, const char *prefix, const char *name, int n, int k
     tensor(w, full, 0, n, 0, 0.1f);
 }
 
-static void norm(writer *w, const char *prefix, const char *name) {
+static void norm(writer *w, int width, const char *prefix, const char *name) {
     char full[160];
     snprintf(full, sizeof full, "%s%s.LayerNorm.weight", prefix, name);
-    tensor(w, full, 0, H, 1, 0.2f);
+    tensor(w, full, 0, width, 1, 0.2f);
     snprintf(full, sizeof full, "%s%s.LayerNorm.bias", prefix, name);
-    tensor(w, full, 0, H, 0, 0.1f);
+    tensor(w, full, 0, width, 0, 0.1f);
 }
 
-static void all_tensors(writer *w) {
-    tensor(w, "embeddings.word_embeddings.weight", V, H, 0, 0.1f);
-    tensor(w, "embeddings.position_embeddings.weight", P, H, 0, 0.1f);
-    tensor(w, "embeddings.token_type_embeddings.weight", 2, H, 0, 0.1f);
-    norm(w, "embeddings", "");
-    for (int l = 0; l < LAYERS; l++) {
-        char prefix[64];
-        snprintf(prefix, sizeof prefix, "encoder.layer.%d.", l);
-        for (size_t i = 0; i < sizeof layer_parts / sizeof *layer_parts; i++) {
-            linear(w, prefix, layer_parts[i].name, layer_parts[i].n, layer_parts[i].k);
-        }
-        norm(w, prefix, "attention.output");
-        norm(w, prefix, "output");
+static void layer(writer *w, const random_shape *shape, int index) {
+    int h = shape->hidden;
+    char prefix[64];
+    snprintf(prefix, sizeof prefix, "encoder.layer.%d.", index);
+    linear(w, prefix, "attention.self.query", h, h);
+    linear(w, prefix, "attention.self.key", h, h);
+    linear(w, prefix, "attention.self.value", h, h);
+    linear(w, prefix, "attention.output.dense", h, h);
+    linear(w, prefix, "intermediate.dense", shape->inner, h);
+    linear(w, prefix, "output.dense", h, shape->inner);
+    norm(w, h, prefix, "attention.output");
+    norm(w, h, prefix, "output");
+}
+
+static void all_tensors(writer *w, const random_shape *shape) {
+    int h = shape->hidden;
+    tensor(w, "embeddings.word_embeddings.weight", shape->vocabulary, h, 0, 0.1f);
+    tensor(w, "embeddings.position_embeddings.weight", POSITIONS, h, 0, 0.1f);
+    tensor(w, "embeddings.token_type_embeddings.weight", TYPES, h, 0, 0.1f);
+    norm(w, h, "embeddings", "");
+    for (int l = 0; l < shape->layers; l++) {
+        layer(w, shape, l);
     }
-    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        linear(w, "", heads[i].name, heads[i].n, heads[i].k);
+    for (int i = 0; i < N_HEADS; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "heads.%s", heads[i].name);
+        linear(w, "", name, heads[i].n_labels, 2 * h);
     }
 }
 
@@ -134,11 +150,11 @@ static void finish(FILE *out) {
     }
 }
 
-static void write_weights(const char *dir) {
+static void write_weights(const random_shape *shape, const char *dir) {
     char *header = NULL;
     size_t n = 0;
     writer w = {.out = open_memstream(&header, &n), .header = true, .random = 1};
-    all_tensors(&w);
+    all_tensors(&w, shape);
     putc('}', w.out);
     fclose(w.out);
     w.out = create(dir, "model.safetensors");
@@ -147,12 +163,12 @@ static void write_weights(const char *dir) {
         putc((int)(n >> (8 * i) & 255), w.out);
     }
     fwrite(header, 1, n, w.out);
-    all_tensors(&w);
+    all_tensors(&w, shape);
     free(header);
     finish(w.out);
 }
 
-char *random_model_write(void) {
+char *random_model_write(const random_shape *shape) {
     const char *tmp = getenv("TMPDIR");
     char *dir = dn_format("%s/dunlin-model-XXXXXX", tmp ? tmp : "/tmp");
     if (!mkdtemp(dir)) {
@@ -160,9 +176,9 @@ char *random_model_write(void) {
         exit(EX_CANTCREAT);
     }
     FILE *out = create(dir, "config.json");
-    fputs(config, out);
+    write_config(shape, out);
     finish(out);
-    write_weights(dir);
+    write_weights(shape, dir);
     return dir;
 }
 

@@ -16,17 +16,23 @@ CPU_TIME = "CPU time"
 FATES = ("rows_out", "repeats_dropped", "filtered", "dead_letters")
 
 
-def setting(resolved, path):
-    """A value of the resolved job by its path of keys; list items are entered by their key. None when it is not there."""
+def settings(resolved, path):
+    """The values of the resolved job under a path of keys; list items are entered by their key, models of a list by theirs."""
     at = []
     for line in resolved.splitlines():
         bare = line.lstrip(" ")
+        if bare == "-":
+            continue
         key, _, value = bare.removeprefix("- ").partition(":")
         depth = len(line) - len(bare) + 2 * bare.startswith("- ")
         at = [(d, k) for d, k in at if d < depth] + [(depth, key)]
         if [k for _, k in at] == path and value.strip():
-            return value.strip().strip('"')
-    return None
+            yield value.strip().strip('"')
+
+
+def setting(resolved, path):
+    """The first of them, None when there is none."""
+    return next(settings(resolved, path), None)
 
 
 # ---- over time
@@ -56,10 +62,19 @@ def spread(begin, end, weight, edges):
     return np.diff(np.interp(edges, at, done))
 
 
+def models_of(run, pipeline):
+    """Names of its models in the order in which they score."""
+    return next(([m["name"] for m in p["models"]] for s in run.summaries.values() for p in s["pipelines"]
+                 if p["name"] == pipeline), ["model"])
+
+
 def rate_by_rank(run, pipeline):
-    """Records per second: each batch spread over its forward pass; where there are none, from the counter in /flow."""
+    """Records per second: each batch of the last model spread over its forward pass; where there are none, from the counter in /flow."""
     batches, flow = run.of("batches", pipeline), run.of("flow", pipeline)
     from_batches = len(batches["t"]) > 0
+    if from_batches:
+        last = batches["model"].astype(str) == models_of(run, pipeline)[-1]
+        batches = {name: values[last] for name, values in batches.items()} if last.any() else batches
     edges = edges_of(run, step_of(run, 0.0 if from_batches else SAMPLE_S))
     by_rank = {}
     for rank in run.ranks:
@@ -168,7 +183,7 @@ def waited(run, pipeline):
     return out
 
 
-def parts_of(run, pipeline, n_stages):
+def parts_of(run, pipeline, n_stages, models):
     """Parts of a pipeline in their order with busy time and threads, added over the ranks, each with its crew."""
     rows, parts = run.of("stages", pipeline), {}
     for rank in np.unique(rows["rank"]):
@@ -182,7 +197,7 @@ def parts_of(run, pipeline, n_stages):
     ordered = [parts[at] for at in sorted(parts)]
     for at, part in enumerate(ordered):
         part["crew"] = "poll" if at == 0 else "text" if at <= n_stages else \
-            "model" if part["name"] == "model" and at == n_stages + 1 else "sink"
+            "model" if part["name"] in models and at <= n_stages + len(models) else "sink"
     return ordered
 
 
@@ -200,18 +215,22 @@ def lanes_of(run, pipeline):
     """How each crew of threads spent its time: shares of busy, blocked (the next queue was full), starved (nothing to do)
     and other. The poll thread is blocked while no chunk is free, and starved while its source has nothing."""
     queues = waited(run, pipeline)
-    parts = parts_of(run, pipeline, n_stages_of(run, pipeline))
+    models = models_of(run, pipeline)
+    parts = parts_of(run, pipeline, n_stages_of(run, pipeline), models)
     lanes, order = [], [crew for crew in ("poll", "text", "model", "sink") if any(p["crew"] == crew for p in parts)]
     walls = {rank: next((p["wall_s"] for p in s["pipelines"] if p["name"] == pipeline), run.seconds)
              for rank, s in run.summaries.items()}
     wall = sum(walls.values()) / len(walls) if walls else run.seconds
     for i, crew in enumerate(order):
         own = [part for part in parts if part["crew"] == crew]
-        threads = max(part["threads"] for part in own)
+        threads = (sum if crew == "model" else max)(part["threads"] for part in own)
         time = max(threads * wall, 1e-9)
-        into = [q for q in queues.values() if q[0] == crew or (crew == "text" and q[0] == "ordered")]
         after = order[i + 1] if i + 1 < len(order) else None
-        out = [q for q in queues.values() if q[0] == after or (after == "text" and q[0] == "ordered")]
+        empties = {"text": ["text", "ordered"], "model": models}
+        fills = models[:1] if after == "model" else empties.get(after, [after])
+        fills += models[1:] if crew == "model" else []
+        into = [q for q in queues.values() if q[0] in empties.get(crew, [crew])]
+        out = [q for q in queues.values() if q[0] in fills]
         free = [q for q in queues.values() if q[0] == "free"] if crew == "poll" else []
         lane = {"crew": crew, "threads": threads, "busy": min(1.0, sum(part["busy_s"] for part in own) / time),
                 "blocked": (sum(q[1] for q in out) + sum(q[2] for q in free)) / time,
@@ -285,11 +304,10 @@ def ceilings_of(run, main):
     """Share of what this machine was measured to be able to do; None where that was not measured in this run."""
     peaks = {rank: s["peak_gflops_per_core"] for rank, s in run.summaries.items() if s.get("peak_gflops_per_core")}
     flops = model_s = possible = 0.0
-    for rank, peak in peaks.items():
-        for row in run.summaries[rank]["pipelines"]:
-            if row["name"] == main:
-                flops, model_s = flops + row["flops"], model_s + row["model_s"]
-                possible += row["model_s"] * peak * 1e9
+    for rank in peaks:
+        for model in (m for p in run.summaries[rank]["pipelines"] if p["name"] == main for m in p["models"]):
+            flops, model_s = flops + model["flops"], model_s + model["model_s"]
+            possible += model["model_s"] * model["peak_gflops_per_core"] * 1e9
     n_cpus = len({(place["host"], cpu) for place in run.places for cpu in cpu_list(place["cpus"])})
     cpu_s = sum(s["cpu_s"] for s in run.summaries.values())
     wall = max([s["wall_s"] for s in run.summaries.values()] or [0])
@@ -319,7 +337,7 @@ def what_ran(run, main):
     kernels = sorted({s.get("kernels", "") for s in run.summaries.values()} - {"", "none"})
     return {"job": str(a.get("job", "")), "run": str(a["run_id"]), "ranks": len(run.ranks), "hosts": hosts,
             "broker": setting(resolved, ["broker"]) or "", "corpus": next(filter(None, sources), None),
-            "model": setting(resolved, ["pipelines", main, "model", "path"]), "model_sha256": str(a.get("model_sha256", "")),
+            "model": ", ".join(settings(resolved, ["pipelines", main, "model", "path"])) or None, "model_sha256": str(a.get("model_sha256", "")),
             "kernels": kernels, "machine": str(a.get("machine", "")), "creator": str(a.get("creator", "")),
             "git_commit": str(a.get("git_commit", "")), "librdkafka": str(a.get("librdkafka", "")), "hdf5": str(a.get("hdf5", "")),
             "start_wall_ns": run.start_ns, "drained": any(s["drained"] for s in run.summaries.values()),

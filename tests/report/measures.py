@@ -85,6 +85,8 @@ def settings():
                          (["pipelines", "enrich", "model", "path"], "models/tweets"), (["pipelines", "ingest", "model", "path"], None),
                          (["pipelines", "ingest", "sinks", "topic", "name"], "x")):
         equal(f"setting {path}", measures.setting(job, path), wanted)
+    two = "pipelines:\n  enrich:\n    model:\n      -\n        name: a\n        path: one\n      -\n        name: b\n        path: two\n    sinks:\n"
+    equal("paths of two models", list(measures.settings(two, ["pipelines", "enrich", "model", "path"])), ["one", "two"])
     equal("cpus", measures.cpu_list("0-3,8,10-11"), [0, 1, 2, 3, 8, 10, 11])
     equal("no cpus", measures.cpu_list("?"), [])
 

@@ -27,6 +27,12 @@ if ! "$tmp/bare" -c 'import h5py' 2>/dev/null; then
 fi
 refused 73 'E1601 .*cannot be written' A=1 -o "$tmp/no/such/folder/page.html" "$tmp/out"
 
+# Two models: records are counted once, both stand on the page.
+job_file=$(job_of two) tweets "$tmp/<b>&corpus.jsonl" "$tmp/two" >"$tmp/two.json" || fail "the run of two models: $?"
+"$DUNLIN" report "$tmp/two" >/dev/null || fail "no page of a run of two models"
+"$python" tests/report/page.py "$tmp/two/report.html" "$tmp/two.json" || fail "the page of two models"
+grep -q 'tests/data/tiny, tests/data/families/xlm_roberta_whole' "$tmp/two/report.html" || fail "the page does not name both models"
+
 # Runs of nothing and of next to nothing have a page too; one of one pipeline, too.
 mapfile -t null < <(model_options null)
 : >"$tmp/none.jsonl"

@@ -1,27 +1,27 @@
-/* WordPiece over the whole real corpus, 2.4 million tweets, against the digests of the reference's
- * ids. */
+/* Every kind of tokeniser over the whole real corpus, 2.4 million tweets, against the digests of
+ * the reference's ids. */
 #include "base/hash.h"
-#include "corpus.h"
+#include "digests.h"
 #include "text/normalise.h"
 #include "text/tokeniser.h"
 
 enum { MAX_IDS = 1 << 16, CUT = 128, N_TEXTS = 2425045 };
 
-typedef struct digests {
+typedef struct wordpiece {
     dn_tokeniser *tokeniser;
     dn_token_cache *cache;
     dn_hasher *hasher[2]; /* of the normalised and cut, of the raw texts */
     dn_normaliser normaliser;
     int32_t ids[MAX_IDS];
-} digests;
+} wordpiece;
 
-static void add(digests *d, dn_hasher *hasher, dn_span text, int32_t max_tokens) {
+static void add(wordpiece *d, dn_hasher *hasher, dn_span text, int32_t max_tokens) {
     int32_t n = dn_tokeniser_encode(d->tokeniser, d->cache, text, max_tokens, d->ids);
     dn_hasher_add(hasher, &n, sizeof n);
     dn_hasher_add(hasher, d->ids, (size_t)n * sizeof *d->ids);
 }
 
-static long long check_lines(digests *d, corpus *c, FILE *file) {
+static long long check_lines(wordpiece *d, corpus *c, FILE *file) {
     char line[256];
     long long n_texts = 0;
     while (fgets(line, sizeof line, file)) {
@@ -55,7 +55,7 @@ CASE(large_corpus_has_the_ids_of_the_reference) {
         corpus_close(&c);
         SKIP("the whole corpus is not in $DUNLIN_DATA");
     }
-    digests *d = dn_alloc(sizeof *d);
+    wordpiece *d = dn_alloc(sizeof *d);
     FILE *file = fopen("tests/data/token_digests_large.txt", "r");
     REQUIRE(file);
     REQUIRE(dn_tokeniser_open("models/tweets", &d->tokeniser) == DN_OK);
@@ -71,6 +71,10 @@ CASE(large_corpus_has_the_ids_of_the_reference) {
     dn_tokeniser_close(d->tokeniser);
     free(d);
     corpus_close(&c);
+}
+
+CASE(large_corpus_by_every_kind) {
+    digests_case("ira_tweets_until_2017-09.csv.xz", "token_digests_large_kinds.txt", N_TEXTS);
 }
 
 int main(int argc, char **argv) {

@@ -29,7 +29,7 @@ typedef struct dn_ids {
 typedef struct dn_field {
     const char *name; /**< unique in the pipeline; lends until the pipeline ends */
     dn_type type;
-    int width;                 /**< F32: floats per row; else 1 */
+    int width;                 /**< F32: floats per row; IDS: ids of a row at most; else 1 */
     const char *const *labels; /**< LABEL, F32: names of the classes, n_labels of them */
     int n_labels;
     const char *units;     /**< UDUNITS word, "" for none */

@@ -74,16 +74,28 @@ static const char *word_or_null(const char *word) {
     return word && *word ? word : NULL;
 }
 
-static dn_status open_model(dn_scorer_conf *conf) {
-    const dn_kernels *kernels;
-    DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
-    DN_TRY(dn_model_open_part(conf->path, kernels, conf->group, &conf->model));
-    int longest = dn_model_describe(conf->model)->max_tokens;
+/* The longest text must fit a batch, and the model's positions. */
+static dn_status check_longest(const dn_scorer_conf *conf, const dn_field *ids) {
+    const dn_model_info *info = dn_model_describe(conf->model);
+    int longest = ids->width > info->max_tokens ? ids->width : info->max_tokens;
+    if (ids->width > info->max_positions) {
+        return DN_FAIL(
+            CONFIG,
+            "the column '%s' has up to %d tokens a text, but %s reads %d: set max_tokens "
+            "of `tokenise` lower",
+            ids->name, ids->width, conf->path, info->max_positions);
+    }
     if (conf->max_tokens < longest) {
         return DN_FAIL(CONFIG, "tokens: %lld; the model's longest text has %d and must fit a batch",
                        (long long)conf->max_tokens, longest);
     }
     return DN_OK;
+}
+
+static dn_status open_model(dn_scorer_conf *conf) {
+    const dn_kernels *kernels;
+    DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
+    return dn_model_open_part(conf->path, kernels, conf->group, &conf->model);
 }
 
 /** "score.HEAD" or "score.PREFIX.HEAD"; without the head where it is called as the word before. */
@@ -162,6 +174,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     DN_TRY(dn_schema_need(bind->schema, "model", conf->ids, DN_IDS, &conf->ids_field));
     conf->group = bind->group;
     DN_TRY(open_model(conf));
+    DN_TRY(check_longest(conf, &bind->schema->field[conf->ids_field]));
     const dn_model_info *info = dn_model_describe(conf->model);
     conf->width = info->score_width;
     conf->token_width = info->token_width;
@@ -169,9 +182,9 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
         DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
     }
     return conf->reuse_bytes && info->part == 0
-               ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width,
-                                            conf->token_width, &conf->reuse)
-                             : DN_OK;
+               ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width, conf->token_width,
+                              &conf->reuse)
+               : DN_OK;
 }
 
 static dn_status bind_none(void *conf_, const dn_bind *bind) {

@@ -53,6 +53,23 @@ static const dn_prop props[] = {
     {0},
 };
 
+/* RoBERTa counts its positions from behind the padding id. */
+static dn_status read_positions(const dn_json_at *root, const dn_json_at *positions, int64_t *own) {
+    dn_json_at at;
+    const char *family = "";
+    int64_t padding = -1;
+    DN_TRY(dn_json_int(positions, 2, INT32_MAX, own));
+    if (dn_json_find(root, "model_type", &at)) {
+        DN_TRY(dn_json_text(&at, &family));
+    }
+    if (strstr(family, "roberta") && dn_json_find(root, "pad_token_id", &at)) {
+        DN_TRY(dn_json_int(&at, 0, *own - 3, &padding));
+        *own -= padding + 1;
+    }
+    *own = *own < DEFAULT_MAX_TOKENS ? *own : DEFAULT_MAX_TOKENS;
+    return DN_OK;
+}
+
 /* What the model was trained with, and no more than its positions; at most `*max_tokens`. */
 static dn_status read_max_tokens(const char *dir, int64_t *max_tokens) {
     char *path = dn_format("%s/config.json", dir);
@@ -66,8 +83,7 @@ static dn_status read_max_tokens(const char *dir, int64_t *max_tokens) {
         if (dn_json_find(&root, "dunlin", &dunlin) && dn_json_find(&dunlin, "max_tokens", &at)) {
             DN_TRY_GO(dn_json_int(&at, 2, MOST_TOKENS, &own), done);
         } else if (dn_json_find(&root, "max_position_embeddings", &at)) {
-            DN_TRY_GO(dn_json_int(&at, 2, INT32_MAX, &own), done);
-            own = own < DEFAULT_MAX_TOKENS ? own : DEFAULT_MAX_TOKENS;
+            DN_TRY_GO(read_positions(&root, &at, &own), done);
         }
     }
     *max_tokens = own < *max_tokens ? own : *max_tokens;
@@ -101,7 +117,7 @@ done:
 static dn_status add_columns(tokenise_conf *c, dn_schema *schema) {
     dn_field ids = {.name = c->ids_name,
                     .type = DN_IDS,
-                    .width = 1,
+                    .width = (int)c->max_tokens,
                     .units = "",
                     .long_name = "token ids",
                     .group = "records",

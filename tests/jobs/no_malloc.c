@@ -32,6 +32,7 @@ static void count(void) {
     prctl(PR_GET_NAME, name);
     int kind = strncmp(name, "enri-text-", 10) == 0    ? TEXT
                : strncmp(name, "enri-model-", 11) == 0 ? MODEL
+               : strncmp(name, "enri-ner-", 9) == 0    ? MODEL
                                                        : KINDS;
     if (kind == KINDS) {
         return;
@@ -112,7 +113,7 @@ static void remove_folder(void) {
     EXPECT(system(command) == 0);
 }
 
-/* ---- the job: jobs/tweets.yaml as `run` would start it ---- */
+/* ---- the job, of one model and of two, as `run` would start it ---- */
 
 typedef struct run {
     dn_job *job;
@@ -129,11 +130,11 @@ static void on_end(void *number) {
     atomic_store(&self.ended[*(int *)number], true);
 }
 
-static dn_status open_job(const char *reuse) {
+static dn_status open_job(const char *file, const char *reuse) {
     dn_list set = {0};
     char path[512], output[512];
     snprintf(path, sizeof path, "ingest.corpus.path=%s", corpus);
-    snprintf(output, sizeof output, "output=%s/out%s", folder, reuse);
+    snprintf(output, sizeof output, "output=%s/out%s%zu", folder, reuse, strlen(file));
     const char *const settings[] = {path,
                                     output,
                                     reuse,
@@ -147,7 +148,7 @@ static dn_status open_job(const char *reuse) {
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         dn_list_put(&set, settings[i]);
     }
-    DN_TRY(dn_job_open("jobs/tweets.yaml", &set, &self.job));
+    DN_TRY(dn_job_open(file, &set, &self.job));
     DN_TRY(dn_job_resolve_topics(self.job, false));
     for (int i = 0; i < self.job->n_pipelines; i++) {
         dn_job_set_threads(self.job, i, 2, 4, 2);
@@ -209,10 +210,10 @@ static void close_all(void) {
     memset(&self, 0, sizeof self);
 }
 
-static void expect_no_calls(const char *reuse) {
+static void expect_no_calls(const char *file, const char *reuse) {
     dn_pipeline_stats stats = {0};
     memset(n_calls, 0, sizeof n_calls);
-    dn_status status = open_job(reuse);
+    dn_status status = open_job(file, reuse);
     status = status == DN_OK ? open_pipelines() : status;
     status = status == DN_OK ? run_to_end(&stats) : status;
     if (status != DN_OK) {
@@ -259,8 +260,9 @@ CASE(warm_threads_call_no_allocator) {
     stacks = getenv("DN_TEST_STACKS") != NULL;
     if (make_corpus()) {
         for (int i = 0; i < 2; i++) {
-            expect_no_calls(reuses[i]);
+            expect_no_calls("jobs/tweets.yaml", reuses[i]);
         }
+        expect_no_calls("tests/jobs/two_models.yaml", reuses[1]);
     } else {
         EXPECT(!"the corpus could be made");
     }

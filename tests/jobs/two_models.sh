@@ -83,5 +83,7 @@ refuse 78 "'label.mood', which is there already\|'score.mood', which is there al
 refuse 78 "no model of the pipeline reads 'ids.ner'" --set enrich.ner.ids=ids.tom
 refuse 78 "the column 'ids.tom', which no earlier part makes" --set enrich.ner.ids=ids.tom --set enrich.ner.vocabulary=$ner
 refuse 65 "800 tokens, but the embedding of $ner has 1502 rows" --set enrich.ner.ids=ids
+refuse 78 "'ids.ner' has up to 65 tokens a text, but $ner reads 64" --set enrich.ner.max_tokens=65
+refuse 78 "tokens: 63; the model's longest text has 64" --set enrich.ner.max_tokens=64 --set enrich.ner.tokens=63
 refuse 78 "not 'a.b'" --set enrich.ner.name=a.b
 finish

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { MAX_STAGES = 4 };
 
@@ -267,6 +268,73 @@ CASE(tokenise_takes_its_limit_from_the_model) {
     line_run(&l);
     EXPECT_INT(i64_at(&l, "tokens", 0), 64); /* dunlin.max_tokens of its config.json */
     line_end(&l);
+}
+
+CASE(tokenise_counts_the_positions_of_roberta) {
+    static const setting settings[] = {{"from", NULL, "text"},
+                                       {"vocabulary", NULL, "tests/data/tokenisers/unigram"},
+                                       {"max_tokens", NULL, "0"},
+                                       {0}};
+    line l;
+    line_begin(&l);
+    EXPECT(line_add(&l, &dn_stage_decode, NULL, NULL) == DN_OK);
+    /* 66 positions, the first two before the padding id 1 and at it; no "dunlin" object */
+    EXPECT(line_add(&l, &dn_stage_tokenise, "tests/data/families/roberta_whole", settings) ==
+           DN_FATAL); /* of another vocabulary, found after the columns are made */
+    EXPECT(strstr(dn_failure_last()->text, "1502 tokens, but the embedding of") != NULL);
+    EXPECT_INT(l.schema.field[dn_schema_find(&l.schema, "ids")].width, 64);
+    line_end(&l);
+}
+
+/* A folder with a vocabulary of its own. */
+static void write_vocabulary(char *dir, const char *pieces) {
+    char path[128];
+    strcpy(dir, "/tmp/dunlin-stages-XXXXXX");
+    EXPECT(mkdtemp(dir) != NULL);
+    snprintf(path, sizeof path, "%s/vocab.txt", dir);
+    FILE *file = fopen(path, "w");
+    EXPECT(file && fputs("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", file) >= 0 &&
+           fputs(pieces, file) >= 0 && fclose(file) == 0);
+}
+
+static void remove_vocabulary(const char *dir) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/vocab.txt", dir);
+    EXPECT(unlink(path) == 0 && rmdir(dir) == 0);
+}
+
+CASE(models_share_ids_only_of_one_vocabulary) {
+    static const setting named[] = {{"from", NULL, "text"}, {"name", NULL, "b"}, {0}};
+    char first[64], same[64], other[64];
+    write_vocabulary(first, "a\nb\n");
+    write_vocabulary(same, "a\nb\n");
+    write_vocabulary(other, "a\nc\n");
+    line l;
+    line_begin(&l);
+    EXPECT(line_add(&l, &dn_stage_decode, NULL, NULL) == DN_OK);
+    dn_bind bind = {.schema = &l.schema, .n_models = 2, .model = {{first, "ids"}, {same, "ids"}}};
+    void *conf = l.conf[l.n] = dn_alloc(dn_stage_tokenise.conf_size);
+    l.stage[l.n++] = &dn_stage_tokenise;
+    EXPECT(dn_props_init(dn_stage_tokenise.props, conf) == DN_OK);
+    EXPECT(dn_prop_set(dn_prop_find(dn_stage_tokenise.props, "from"), conf, "text") == DN_OK);
+    int n_fields = l.schema.n;
+    EXPECT(dn_stage_tokenise.bind(conf, &bind) == DN_OK);
+    dn_stage_tokenise.unbind(conf);
+    l.schema.n = n_fields;
+    bind.model[1].dir = other;
+    EXPECT(dn_stage_tokenise.bind(conf, &bind) == DN_FATAL);
+    EXPECT(strstr(dn_failure_last()->text, "the models cannot share the column 'ids'") != NULL);
+    /* the other reads ids of its own */
+    dn_stage_tokenise.unbind(conf);
+    l.schema.n = n_fields;
+    bind.model[1].ids = "ids.b";
+    EXPECT(dn_stage_tokenise.bind(conf, &bind) == DN_OK);
+    EXPECT(line_add(&l, &dn_stage_tokenise, other, named) == DN_FATAL);
+    EXPECT(strstr(dn_failure_last()->text, "no model of the pipeline reads 'ids.b'") != NULL);
+    line_end(&l);
+    remove_vocabulary(first);
+    remove_vocabulary(same);
+    remove_vocabulary(other);
 }
 
 CASE(tokenise_refuses_wrong_settings) {

@@ -183,6 +183,9 @@ static void write_quoted(const dn_batch_script *script, const char *text, FILE *
 static void write_run(const dn_batch_script *script, FILE *out) {
     fputs("dunlin_ranks run", out);
     write_quoted(script, script->job_file, out);
+    if (script->tp > 1) {
+        fprintf(out, " --tp %lld", (long long)script->tp);
+    }
     for (int i = 0; i < script->n_run_options; i++) {
         write_quoted(script, script->run_options[i], out);
     }

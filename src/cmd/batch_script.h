@@ -16,6 +16,7 @@ typedef struct dn_batch_script {
     const char *time, *array, *site; /**< as sbatch takes them, a file; NULL: not given */
     int64_t nodes, ranks_per_node, gpus_per_node,
         cores_per_rank; /**< the latter 0: not asked for */
+    int64_t tp;         /**< ranks that share each model; 0 or 1: none do */
     bool live;
     char **run_options; /**< "%a" in them becomes the task's number when there is an array */
     int n_run_options;

@@ -19,6 +19,8 @@ static const char help[] =
     "      --nodes N          nodes (default 1)\n"
     "      --ranks-per-node N ranks on each (default: one per GPU, else 1)\n"
     "      --gpus-per-node N  GPUs of each node; every rank sees them all (default 0)\n"
+    "      --tp N             split each model over groups of N ranks (default 1); a group is "
+    "fastest within a node\n"
     "      --cores-per-rank N cores of each rank (default: what the site gives)\n"
     "      --time LIMIT       MINUTES, HOURS:MINUTES:SECONDS or DAYS-HOURS (default: the "
     "partition's)\n"
@@ -44,6 +46,7 @@ enum {
     OPT_RANKS,
     OPT_GPUS,
     OPT_CORES,
+    OPT_TP,
     OPT_TIME,
     OPT_ARRAY,
     OPT_LIVE,
@@ -57,6 +60,7 @@ static const struct option known[] = {
     {"ranks-per-node", required_argument, NULL, OPT_RANKS},
     {"gpus-per-node", required_argument, NULL, OPT_GPUS},
     {"cores-per-rank", required_argument, NULL, OPT_CORES},
+    {"tp", required_argument, NULL, OPT_TP},
     {"time", required_argument, NULL, OPT_TIME},
     {"array", required_argument, NULL, OPT_ARRAY},
     {"live", no_argument, NULL, OPT_LIVE},
@@ -95,6 +99,8 @@ static dn_status take(int letter, const char *value, dn_batch_script *out, bool 
         return take_count("gpus-per-node", value, &out->gpus_per_node);
     case OPT_CORES:
         return take_count("cores-per-rank", value, &out->cores_per_rank);
+    case OPT_TP:
+        return take_count("tp", value, &out->tp);
     case OPT_TIME:
         out->time = value;
         return DN_OK;
@@ -121,6 +127,18 @@ static int own_arguments(int argc, char **argv) {
     return argc;
 }
 
+static dn_status check_groups(const dn_batch_script *script) {
+    int64_t ranks = script->nodes * script->ranks_per_node;
+    if (script->tp > 1 && ranks % script->tp) {
+        return dn_cmd_usage("submit",
+                            "--tp %lld: %lld rank%s cannot be put in groups of %lld; give "
+                            "--ranks-per-node %lld, or a multiple",
+                            (long long)script->tp, (long long)ranks, ranks == 1 ? "" : "s",
+                            (long long)script->tp, (long long)script->tp);
+    }
+    return DN_OK;
+}
+
 static dn_status parse(int argc, char **argv, dn_batch_script *out, bool *dry_run) {
     int own = own_arguments(argc, argv);
     optind = 1;
@@ -139,7 +157,7 @@ static dn_status parse(int argc, char **argv, dn_batch_script *out, bool *dry_ru
     if (!out->ranks_per_node) {
         out->ranks_per_node = out->gpus_per_node ? out->gpus_per_node : 1;
     }
-    return DN_OK;
+    return check_groups(out);
 }
 
 /* The options of run, taken as run will take them: a mistake shows now, not when the job starts. */

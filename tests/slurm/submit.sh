@@ -22,6 +22,7 @@ written live.sbatch --live --nodes 4 --gpus-per-node 8 --cores-per-rank 12 --tim
 written array.sbatch --nodes 2 --ranks-per-node 2 --time 90 --array 1-16%4 -- --broker none \
     --replay "it's/%a.csv.xz" --set 'output=out/my parts/%a'
 written array_plain.sbatch --array 1,5 -- --broker none
+written split.sbatch --nodes 2 --ranks-per-node 4 --tp 4 -- --broker none
 
 # refused STATUS TEXT OPTION...
 refused() {
@@ -37,6 +38,7 @@ refused 64 'which job' --dry-run
 refused 64 'behind --' jobs/tweets.yaml more --dry-run
 refused 64 'did you mean --nodes' jobs/tweets.yaml --noodes 2
 refused 64 'is no number from 1' jobs/tweets.yaml --nodes none
+refused 64 'tp 4: 1 rank cannot be put in groups of 4; give --ranks-per-node 4' jobs/tweets.yaml --tp 4
 refused 64 'is no range' jobs/tweets.yaml --array all
 refused 64 'is none of MINUTES' jobs/tweets.yaml --time soon
 refused 64 'hear of its end 92 s before; give it 3 minutes' jobs/tweets.yaml --time 1:30

@@ -62,6 +62,31 @@ DN_INSTRUCTION void copy_commit(void);
 DN_INSTRUCTION void copy_wait_all_but_one(void);
 DN_INSTRUCTION void copy_wait_all(void);
 
+/** Products of a warpgroup (four warps, the first a multiple of four) from shared memory, sm_90a
+ * only. A tile is rows of 64 numbers of 16 bits (128 bytes), eight rows an atom of 1,024 bytes,
+ * aligned so; within row r the piece of 16 bytes c lies at c ^ (r % 8): K-major with the 128-byte
+ * swizzle.
+ *
+ * group_operand() describes such a tile from some column on: `tile` is the address that the column
+ * has in row 0. group_multiply() starts d += a b^T, a 64 rows, b 128 rows, 16 columns of each. With
+ * w the warp's number in the group, g and t as above, a thread holds (PTX ISA, "Register Fragments
+ * for wgmma.mma_async.m64nNk16")
+ *
+ *     d[4j + i] = D[16w + g + 8 (i / 2)][8j + 2t + i % 2]
+ *
+ * d and the tiles may not be touched from group_begin() to the end of group_wait(). wgmma.fence,
+ * wgmma.mma_async, wgmma.commit_group and wait_group 0. */
+DN_INSTRUCTION uint64_t group_operand(const void *tile);
+DN_INSTRUCTION void group_begin(void);
+DN_INSTRUCTION void group_multiply(bf16, float d[64], uint64_t a, uint64_t b);
+DN_INSTRUCTION void group_multiply(fp16, float d[64], uint64_t a, uint64_t b);
+DN_INSTRUCTION void group_wait(void);
+/** What this thread has written to shared memory (copies that it waited for are that, too) may be
+ * read by group_multiply() behind the next barrier. fence.proxy.async. */
+DN_INSTRUCTION void group_publish(void);
+/** How far the block's shared memory is from the next multiple of 1,024. */
+DN_INSTRUCTION unsigned shared_padding(void);
+
 /** The block's dynamic shared memory, 128-byte aligned. Kernels here have no other. */
 DN_INSTRUCTION void *shared_memory(void);
 

@@ -98,6 +98,22 @@ CASE(fragments_are_those_of_the_isa) {
     EXPECT(memcmp(d, want, sizeof d) == 0);
 }
 
+CASE(group_fragments_are_those_of_the_isa) {
+    static float a[64 * 64], b[128 * 64], d[64 * 128];
+    for (int i = 0; i < 128 * 64; i++) {
+        a[i % (64 * 64)] = (float)(dn_random() % 16) - 8;
+        b[i] = (float)(dn_random() % 16) - 8;
+    }
+    EXPECT_INT(dn_try_group_multiply(a, b, d), 0);
+    for (int i = 0; i < 64 * 128; i++) {
+        float want = 0;
+        for (int k = 0; k < 64; k++) {
+            want += a[i / 128 * 64 + k] * b[i % 128 * 64 + k];
+        }
+        EXPECT(d[i] == want);
+    }
+}
+
 CASE(blocks_run_in_the_order_asked_for) {
     int last = -1;
     EXPECT_INT(dn_try_write_block_number(&last), 0);

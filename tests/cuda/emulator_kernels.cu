@@ -112,6 +112,61 @@ __global__ void multiply_fragments(const float *a, const float *b, float *d) {
     }
 }
 
+/** Element i of a swizzled tile: row i / 64, column i % 64. */
+__device__ bf16 *tile_element(unsigned char *tile, int i) {
+    int row = i / 64, column = i % 64;
+    int piece = (column / 8) ^ (row & 7);
+    return reinterpret_cast<bf16 *>(tile + row * 128 + piece * 16) + column % 8;
+}
+
+enum { GROUP = 128, A_BYTES = 64 * 128, B_BYTES = 128 * 128 };
+
+/** d [64][128] = a [64][64] b [128][64]^T, fragments as the PTX ISA lists them. */
+__global__ void multiply_tiles(const float *a, const float *b, float *d) {
+    unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding();
+    for (int i = (int)threadIdx.x; i < 64 * 64; i += GROUP) {
+        store<1>(tile_element(tiles, i), a + i);
+    }
+    for (int i = (int)threadIdx.x; i < 128 * 64; i += GROUP) {
+        store<1>(tile_element(tiles + A_BYTES, i), b + i);
+    }
+    group_publish();
+    __syncthreads();
+    float di[64] = {};
+    group_begin();
+    for (int k = 0; k < 64; k += 16) {
+        group_multiply(bf16{}, di, group_operand(tiles + 2 * k),
+                       group_operand(tiles + A_BYTES + 2 * k));
+    }
+    group_wait();
+    int warp = (int)threadIdx.x / 32, lane = (int)threadIdx.x % 32;
+    for (int i = 0; i < 64; i++) {
+        int row = warp * 16 + lane / 4 + ((i & 2) != 0 ? 8 : 0);
+        int column = i / 4 * 8 + lane % 4 * 2 + (i & 1);
+        d[row * 128 + column] = di[i];
+    }
+}
+
+__global__ void multiply_unpublished(const float *from) {
+    unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding();
+    for (int i = (int)threadIdx.x; i < (A_BYTES + B_BYTES) / 16; i += GROUP) {
+        copy_start(tiles + 16 * i, from, true);
+    }
+    copy_commit();
+    copy_wait_all();
+    __syncthreads();
+    float d[64] = {};
+    group_multiply(bf16{}, d, group_operand(tiles), group_operand(tiles + A_BYTES));
+    group_wait();
+}
+
+__global__ void multiply_between_atoms(const float *) {
+    unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding() + 128;
+    float d[64] = {};
+    group_multiply(bf16{}, d, group_operand(tiles), group_operand(tiles));
+    group_wait();
+}
+
 /** The block that runs last stays. */
 __global__ void write_block_number(int *last) {
     *last = (int)(blockIdx.x + gridDim.x * blockIdx.y);
@@ -137,6 +192,9 @@ int dn_try_copy_to_shared(int waits, const int *from, int *out) {
 int dn_try_multiply(const float *a, const float *b, float *d) {
     return start(multiply_fragments, dim3(1), WARP_LANES, 0, NULL, a, b, d);
 }
+int dn_try_group_multiply(const float *a, const float *b, float *d) {
+    return start(multiply_tiles, dim3(1), GROUP, 1024 + A_BYTES + B_BYTES, NULL, a, b, d);
+}
 int dn_try_write_block_number(int *last) {
     return start(write_block_number, dim3(5, 3), WARP_LANES, 0, NULL, last);
 }
@@ -147,7 +205,13 @@ int dn_try_shape(int threads, int shared_bytes, int *out) {
 int dn_try_fault(int which, int *out) {
     static void (*const wrong[])(int *) = {meet_at_two_instructions, leave_before_the_shuffle,
                                            wait_for_each_other};
+    static void (*const wrong_tiles[])(const float *) = {multiply_unpublished,
+                                                         multiply_between_atoms};
     const int *from = out;
-    return which < 3 ? start(wrong[which], dim3(1), THREADS, 0, NULL, out)
-                     : start(end_with_a_copy_under_way, dim3(1), WARP_LANES, 1024, NULL, from);
+    if (which < 3) {
+        return start(wrong[which], dim3(1), THREADS, 0, NULL, out);
+    }
+    return which == 3 ? start(end_with_a_copy_under_way, dim3(1), WARP_LANES, 1024, NULL, from)
+                      : start(wrong_tiles[which - 4], dim3(1), GROUP, 2048 + A_BYTES + B_BYTES,
+                              NULL, reinterpret_cast<const float *>(from));
 }

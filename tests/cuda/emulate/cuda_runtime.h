@@ -23,6 +23,9 @@ struct alignas(16) uint4 {
 struct alignas(8) uint2 {
     unsigned x, y;
 };
+struct alignas(8) float2 {
+    float x, y;
+};
 struct alignas(16) float4 {
     float x, y, z, w;
 };
@@ -50,13 +53,19 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(
     return fits ? cudaSuccess : cudaErrorInvalidConfiguration;
 }
 
+/** The emulated device is a Hopper. */
 struct cudaFuncAttributes {
-    size_t sharedSizeBytes;
+    int binaryVersion;
 };
 template <class Kernel> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *out, Kernel *) {
-    *out = {0};
+    *out = {90};
     return cudaSuccess;
 }
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+template <class Kernel> cudaError_t cudaFuncSetAttribute(Kernel *, cudaFuncAttribute, int bytes) {
+    return bytes <= emulate::MAX_SHARED_BYTES ? cudaSuccess : cudaErrorInvalidValue;
+}
+
 static inline void __syncthreads(void) {
     emulate::block_barrier();
 }

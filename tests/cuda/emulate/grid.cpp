@@ -28,22 +28,24 @@ struct thread {
     unsigned n_copies, n_groups;
 };
 
-struct warp {
-    uint64_t passed; /**< warp instructions done */
+/** Threads that execute an instruction together: a warp or a group of four. */
+struct meeting {
+    uint64_t passed; /**< instructions done */
     unsigned arrived;
-    warp_instruction *instruction;
-    void *part[WARP];
+    joint_instruction *instruction;
+    void *part[GROUP];
 };
 
+static meeting warps[MAX_THREADS / WARP], groups[MAX_THREADS / GROUP];
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 static thread threads[MAX_THREADS];
-static warp warps[MAX_THREADS / WARP];
 static thread *self;
 static struct {
     unsigned n_threads, n_alive, arrived;
     uint64_t passed; /**< block barriers done */
     unsigned char *shared;
     size_t shared_bytes;
+    uint16_t unpublished_by[MAX_SHARED_BYTES / 16]; /**< thread + 1 that copied there */
 } now;
 static const observer *looking;
 static int order = DN_EMULATE_FORWARD;
@@ -101,20 +103,29 @@ void block_barrier(void) {
     }
 }
 
-void together(warp_instruction *all, void *mine) {
-    warp *w = &warps[self->where.warp];
-    if (w->arrived > 0 && w->instruction != all) {
+static void meet(meeting *m, unsigned size, joint_instruction *all, void *mine) {
+    if (m->arrived > 0 && m->instruction != all) {
         fault("lanes of one warp meet at different instructions");
     }
-    w->instruction = all;
-    w->part[self->where.lane] = mine;
-    if (++w->arrived < WARP) {
-        wait_at(&w->passed);
+    m->instruction = all;
+    m->part[self->where.thread % size] = mine;
+    if (++m->arrived < size) {
+        wait_at(&m->passed);
         return;
     }
-    w->arrived = 0;
-    all(w->part);
-    w->passed++;
+    m->arrived = 0;
+    all(m->part);
+    m->passed++;
+}
+
+void together(joint_instruction *all, void *mine) {
+    meet(&warps[self->where.warp], WARP, all, mine);
+}
+void group_together(joint_instruction *all, void *mine) {
+    if (now.n_threads % GROUP != 0) {
+        fault("an instruction of four warps in a block of %u threads", now.n_threads);
+    }
+    meet(&groups[self->where.thread / GROUP], GROUP, all, mine);
 }
 
 static void need_all_lanes(unsigned mask) {
@@ -143,7 +154,7 @@ unsigned ballot(unsigned mask, bool predicate) {
     need_all_lanes(mask);
     vote v = {predicate, 0};
     together(
-        [](void *const lane[WARP]) {
+        [](void *const *lane) {
             unsigned all = 0;
             for (unsigned i = 0; i < WARP; i++) {
                 all |= (unsigned)static_cast<vote *>(lane[i])->mine << i;
@@ -164,7 +175,7 @@ unsigned shuffle(unsigned mask, unsigned value, unsigned from_lane) {
     need_all_lanes(mask);
     parcel p = {value, from_lane % WARP, 0};
     together(
-        [](void *const lane[WARP]) {
+        [](void *const *lane) {
             for (unsigned i = 0; i < WARP; i++) {
                 parcel *to = static_cast<parcel *>(lane[i]);
                 to->got = static_cast<parcel *>(lane[to->from])->mine;
@@ -174,11 +185,30 @@ unsigned shuffle(unsigned mask, unsigned value, unsigned from_lane) {
     return p.got;
 }
 
+static size_t piece_of(const void *at) {
+    return (size_t)((const unsigned char *)at - now.shared) / 16;
+}
+
+static void land(const copy *c) {
+    touched(c->to, 16, true);
+    if (c->real) {
+        memcpy(c->to, c->from, 16);
+    } else {
+        memset(c->to, 0, 16);
+    }
+    now.unpublished_by[piece_of(c->to)] = (uint16_t)(self->where.thread + 1);
+}
+
 void copy_start(void *to, const void *from, bool real) {
     if (self->n_copies == MAX_COPIES) {
         fault("more than %d copies under way", MAX_COPIES);
     }
-    self->copies[self->n_copies++] = {to, from, real, self->n_groups};
+    copy *c = &self->copies[self->n_copies++];
+    *c = {to, from, real, self->n_groups};
+    touched(to, 16, true);
+    if (order == DN_EMULATE_BACKWARD) {
+        land(c);
+    }
 }
 
 void copy_commit(void) {
@@ -191,16 +221,23 @@ void copy_wait(unsigned newest_groups_left) {
         copy *c = &self->copies[i];
         if (c->group + newest_groups_left >= self->n_groups) {
             self->copies[n++] = *c;
-            continue;
-        }
-        touched(c->to, 16, true);
-        if (c->real) {
-            memcpy(c->to, c->from, 16);
-        } else {
-            memset(c->to, 0, 16);
+        } else if (order != DN_EMULATE_BACKWARD) {
+            land(c);
         }
     }
     self->n_copies = n;
+}
+
+void publish(void) {
+    for (size_t i = 0; i < now.shared_bytes / 16; i++) {
+        if (now.unpublished_by[i] == self->where.thread + 1) {
+            now.unpublished_by[i] = 0;
+        }
+    }
+}
+
+bool is_published(const void *at) {
+    return now.unpublished_by[piece_of(at)] == 0;
 }
 
 static uint64_t next_random(void) {
@@ -231,6 +268,8 @@ static void start_block(const launch &shape, unsigned block, void (*body)(void *
     now.n_alive = now.n_threads;
     now.arrived = 0;
     memset(warps, 0, sizeof warps);
+    memset(groups, 0, sizeof groups);
+    memset(now.unpublished_by, 0, sizeof now.unpublished_by);
     for (unsigned i = 0; i < now.n_threads; i++) {
         thread *t = &threads[i];
         t->where = {i, i / WARP, i % WARP};
@@ -248,7 +287,7 @@ static void end_thread(void) {
     if (self->n_copies > 0) {
         fault("ends with %u copies under way", self->n_copies);
     }
-    if (warps[self->where.warp].arrived > 0) {
+    if (warps[self->where.warp].arrived > 0 || groups[self->where.thread / GROUP].arrived > 0) {
         fault("ends while its warp waits for it");
     }
     now.n_alive--;

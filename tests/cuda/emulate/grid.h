@@ -16,7 +16,7 @@
 
 namespace emulate {
 
-enum { WARP = 32, MAX_THREADS = 1024, MAX_SHARED_BYTES = 227 * 1024 };
+enum { WARP = 32, GROUP = 128, MAX_THREADS = 1024, MAX_SHARED_BYTES = 227 * 1024 };
 
 struct dim3 {
     unsigned x, y, z;
@@ -46,15 +46,21 @@ void warp_barrier(unsigned mask);
 unsigned ballot(unsigned mask, bool predicate);
 unsigned shuffle(unsigned mask, unsigned value, unsigned from_lane);
 
-/** One lane's part in an instruction of the whole warp: its operands and results. */
-typedef void warp_instruction(void *const lane[WARP]);
-/** Brings `mine`; the last lane to arrive runs `all` over the 32, then each goes on. */
-void together(warp_instruction *all, void *mine);
+/** One thread's part in an instruction of its whole warp, or of its group of four warps: its
+ * operands and results. */
+typedef void joint_instruction(void *const *part);
+/** Brings `mine`; the last to arrive runs `all` over the 32 (128), then each goes on. */
+void together(joint_instruction *all, void *mine);
+void group_together(joint_instruction *all, void *mine);
 
-/** Copies that were started and not waited for; ended by thread, oldest first. */
+/** Copies that were started and not waited for; ended by thread, oldest first. With threads
+ * backward a copy is there at once, else it comes at its wait: hardware may do either. */
 void copy_start(void *to, const void *from, bool real);
 void copy_commit(void);
 void copy_wait(unsigned newest_groups_left);
+/** Warpgroup products see what a thread copied only after this. */
+void publish(void);
+bool is_published(const void *at);
 
 /** Looks at accesses to shared memory (races.h); NULL: nobody. */
 struct observer {

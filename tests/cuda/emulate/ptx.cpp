@@ -1,7 +1,9 @@
 /* ptx.cuh on the host. Fragments are those of the PTX ISA 9.0, chapter "Warp Level Matrix
  * Multiply-Accumulate Instructions", section "Matrix Fragments for mma.m16n8k16 with floating point
- * type"; conversions those of "cvt". How a GPU rounds inside one mma is not said there: tests
- * allow for it. */
+ * type", and chapter "Asynchronous Warpgroup Level Matrix Instructions", sections "Register
+ * Fragments for wgmma.mma_async.m64nNk16", "Matrix Descriptor Format" and "Swizzling Modes";
+ * conversions those of "cvt". How a GPU rounds inside one mma is not said there: tests allow for
+ * it. */
 #include "kernels/cuda/ptx.cuh"
 
 namespace dn {
@@ -104,7 +106,7 @@ static uint16_t half_of(uint32_t pair, int odd) {
     return (uint16_t)(odd ? pair >> 16 : pair);
 }
 
-template <to_float *value> static void multiply(void *const lane[emulate::WARP]) {
+template <to_float *value> static void multiply(void *const *lane) {
     float a[16][16], b[16][8];
     for (int i = 0; i < emulate::WARP; i++) {
         const fragments *f = static_cast<const fragments *>(lane[i]);
@@ -138,6 +140,113 @@ void mma_16x8x16(bf16, float d[4], const uint32_t a[4], const uint32_t b[2]) {
 void mma_16x8x16(fp16, float d[4], const uint32_t a[4], const uint32_t b[2]) {
     fragments mine = {d, a, b};
     emulate::together(multiply<half_to_float>, &mine);
+}
+
+/** Where shared memory seems to begin: aligned as CUDA promises, and no better. */
+enum { SHARED_BEGIN = 1024 + 128, ATOM_ROWS = 8 };
+
+/** A warpgroup product that was started and not waited for. */
+struct group_product {
+    float *d;
+    uint64_t a, b;
+    to_float *value;
+};
+struct group_products {
+    int n;
+    group_product at[8];
+};
+static group_products under_way[emulate::MAX_THREADS];
+
+uint64_t group_operand(const void *tile) {
+    uint64_t address =
+        SHARED_BEGIN + (uint64_t)((const char *)tile - (const char *)emulate::shared());
+    return (address >> 4 & 0x3fff) | (uint64_t)1 << 16 | (uint64_t)64 << 32 | (uint64_t)1 << 62;
+}
+
+/** Row `row`, column `column` of a described tile: the sum of all offsets, of which bits 4 to 6 are
+ * then flipped by bits 7 to 9. */
+static uint16_t element_of(uint64_t descriptor, int row, int column) {
+    unsigned begin = (unsigned)(descriptor & 0x3fff) << 4;
+    unsigned atom_bytes = (unsigned)(descriptor >> 32 & 0x3fff) << 4;
+    if (descriptor >> 62 != 1 || (begin & 0x380) != 0 || atom_bytes % 1024 != 0) {
+        emulate::fault(
+            "a tile at %#x: an atom of the 128-byte swizzle begins at multiples of 1,024", begin);
+    }
+    unsigned address = begin + (unsigned)(row / ATOM_ROWS) * atom_bytes +
+                       (unsigned)(row % ATOM_ROWS) * 128 + (unsigned)column * 2;
+    address ^= (address >> 7 & 7) << 4;
+    const char *at = static_cast<const char *>(emulate::shared()) + (address - SHARED_BEGIN);
+    if (!emulate::is_published(at)) {
+        emulate::fault("a warpgroup product reads what was copied and not published");
+    }
+    emulate::touched(at, 2, false);
+    uint16_t bits;
+    memcpy(&bits, at, sizeof bits);
+    return bits;
+}
+
+static void multiply_group(void *const *part, const group_product &first, int number) {
+    enum { ROWS = 64, COLUMNS = 128, DEPTH = 16 };
+    static float a[ROWS][DEPTH], b[COLUMNS][DEPTH];
+    for (int k = 0; k < DEPTH; k++) {
+        for (int row = 0; row < ROWS; row++) {
+            a[row][k] = first.value(element_of(first.a, row, k));
+        }
+        for (int row = 0; row < COLUMNS; row++) {
+            b[row][k] = first.value(element_of(first.b, row, k));
+        }
+    }
+    for (int i = 0; i < emulate::GROUP; i++) {
+        const group_products *mine = static_cast<const group_products *>(part[i]);
+        const group_product &p = mine->at[number];
+        if (number >= mine->n || p.a != first.a || p.b != first.b) {
+            emulate::fault("threads of a warpgroup give different tiles");
+        }
+        for (int r = 0; r < ROWS; r++) {
+            int row = i / 32 * 16 + i % 32 / 4 + r / 2 % 2 * 8,
+                column = r / 4 * 8 + i % 4 * 2 + r % 2;
+            float sum = 0;
+            for (int k = 0; k < DEPTH; k++) {
+                sum += a[row][k] * b[column][k];
+            }
+            p.d[r] += sum;
+        }
+    }
+}
+
+static void multiply_all(void *const *part) {
+    const group_products first = *static_cast<const group_products *>(part[0]);
+    for (int number = 0; number < first.n; number++) {
+        multiply_group(part, first.at[number], number);
+    }
+}
+
+static void group_start(const group_product &p) {
+    group_products *mine = &under_way[emulate::here().thread];
+    if (mine->n == 8) {
+        emulate::fault("more than 8 warpgroup products under way");
+    }
+    mine->at[mine->n++] = p;
+}
+
+void group_begin(void) {
+}
+void group_multiply(bf16, float d[64], uint64_t a, uint64_t b) {
+    group_start({d, a, b, from_bf16});
+}
+void group_multiply(fp16, float d[64], uint64_t a, uint64_t b) {
+    group_start({d, a, b, half_to_float});
+}
+void group_wait(void) {
+    group_products *mine = &under_way[emulate::here().thread];
+    emulate::group_together(multiply_all, mine);
+    mine->n = 0;
+}
+void group_publish(void) {
+    emulate::publish();
+}
+unsigned shared_padding(void) {
+    return (0u - SHARED_BEGIN) % 1024;
 }
 
 void copy_start(void *to, const void *from, bool real) {

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "cmd/job_options.h"
+#include "model/shard.h"
 #include "run/broker.h"
 #include "run/output.h"
 #include "run/place.h"
@@ -19,7 +20,9 @@ static const char help[] =
     "columns, model, broker and\n"
     "topics, cores, disk. Changes nothing. The job with all its values goes to standard output, a "
     "line for each thing\n"
-    "looked at to standard error: ok, or !! and what to do.\n\n" DN_JOB_OPTIONS_HELP "\nExamples:\n"
+    "looked at to standard error: ok, or !! and what to do.\n\n" DN_JOB_OPTIONS_HELP
+    "      --tp N             whether each model can be split over groups of N ranks\n\n"
+    "Examples:\n"
     "  dunlin check jobs/tweets.yaml\n"
     "  dunlin check jobs/tweets.yaml -b broker:9092 --set output=/scratch/run1\n"
     "  dunlin check jobs/tweets.yaml > resolved.yaml\n\n"
@@ -67,7 +70,7 @@ static dn_status check_broker(dn_comm *comm, dn_job *job, const dn_job_options *
     return DN_OK;
 }
 
-static void check_models(const dn_job *job) {
+static dn_status check_models(const dn_job *job, int tp) {
     for (int i = 0; i < job->n_pipelines; i++) {
         const dn_pipeline_plan *plan = &job->pipeline[i];
         for (int k = 0; k < plan->n_scorers; k++) {
@@ -77,9 +80,11 @@ static void check_models(const dn_job *job) {
                     plan->n_scorers > 1 ? plan->scorer_name[k] : "",
                     plan->n_scorers > 1 ? " = " : "", info->dir, info->layers, info->hidden,
                     info->n_model_heads, (double)info->weight_bytes / 1e6);
+                DN_TRY(dn_shard_check_heads(info->dir, info->heads, tp));
             }
         }
     }
+    return DN_OK;
 }
 
 static dn_status check_disk(const char *output) {
@@ -110,7 +115,7 @@ static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_jo
     DN_TRY(dn_job_resolve_topics(job, with_broker));
     DN_TRY(dn_job_bind(job));
     say("job", "%s: %d pipelines, all parts and columns fit", job->file, job->n_pipelines);
-    check_models(job);
+    DN_TRY(check_models(job, options->run.tp));
     return check_disk(job->conf.output);
 }
 

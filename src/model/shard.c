@@ -27,16 +27,21 @@ void dn_shard_list_divisors(int n, size_t size, char *out) {
     }
 }
 
-dn_status dn_shard_make(const char *dir, const dn_config *config, dn_comm *group, dn_shard *out) {
-    int part = group ? group->rank : 0, n_parts = group ? group->size : 1;
-    if (config->heads % n_parts) {
+dn_status dn_shard_check_heads(const char *dir, int heads, int n_parts) {
+    if (heads % n_parts) {
         char divisors[128];
-        dn_shard_list_divisors(config->heads, sizeof divisors, divisors);
+        dn_shard_list_divisors(heads, sizeof divisors, divisors);
         return DN_FAIL(CONFIG,
                        "%s has %d attention heads, which a group of %d ranks cannot share evenly: "
                        "use --tp %s",
-                       dir, config->heads, n_parts, divisors);
+                       dir, heads, n_parts, divisors);
     }
+    return DN_OK;
+}
+
+dn_status dn_shard_make(const char *dir, const dn_config *config, dn_comm *group, dn_shard *out) {
+    int part = group ? group->rank : 0, n_parts = group ? group->size : 1;
+    DN_TRY(dn_shard_check_heads(dir, config->heads, n_parts));
     int depth = config->hidden / config->heads;
     dn_slice heads = slice_of(config->heads, part, n_parts);
     *out = (dn_shard){

@@ -34,7 +34,10 @@ typedef struct dn_shard {
 /** What divides n, for a person: "1, 2, 3, 4, 6 or 12". */
 void dn_shard_list_divisors(int n, size_t size, char *out);
 
-/** CONFIG where the heads cannot be divided among the group; `dir` names the model. lends group */
+/** CONFIG where the heads cannot be divided among n_parts ranks; `dir` names the model. */
+dn_status dn_shard_check_heads(const char *dir, int heads, int n_parts);
+
+/** CONFIG as dn_shard_check_heads. lends group */
 dn_status dn_shard_make(const char *dir, const dn_config *config, dn_comm *group, dn_shard *out);
 
 /** A batch as one message of a fixed size. */

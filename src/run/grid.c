@@ -1,6 +1,7 @@
 #include "run/grid.h"
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "model/shard.h"
 #include "run/provenance.h"
@@ -31,13 +32,29 @@ static dn_status check_tp(dn_comm *comm, int tp) {
     return DN_OK;
 }
 
+/* Sums between hosts go over the network, in every layer of every batch. */
+static void warn_of_hosts(const dn_grid *grid) {
+    if (grid->row->local_size < grid->row->size) {
+        dn_log(DN_LOG_WARN,
+               "group %d spans hosts (%d of its %d ranks are on this one): its sums go over the "
+               "network; put the ranks of a group on one host where you can",
+               grid->group, grid->row->local_size, grid->row->size);
+    }
+}
+
 dn_status dn_grid_make(dn_comm *comm, int tp, dn_grid *out) {
     *out = (dn_grid){.tp = tp};
     DN_TRY(check_tp(comm, tp));
     out->group = comm->rank / tp;
     out->part = comm->rank % tp;
     out->n_groups = comm->size / tp;
-    return tp > 1 ? dn_comm_split(comm, out->group, &out->row) : DN_OK;
+    if (tp > 1) {
+        DN_TRY(dn_comm_split(comm, out->group, &out->row));
+        if (out->part == 0) {
+            warn_of_hosts(out);
+        }
+    }
+    return DN_OK;
 }
 
 dn_status dn_grid_open(dn_grid *grid, dn_job *job) {
@@ -110,6 +127,21 @@ dn_status dn_grid_check(dn_comm *comm, const dn_job *job, const char *resolved) 
     }
     dn_parts_free(&cards);
     return status;
+}
+
+void dn_grid_log(const dn_grid *grid, const dn_job *job) {
+    for (int i = 0; i < job->n_pipelines && grid->part == 0; i++) {
+        const dn_pipeline_plan *plan = &job->pipeline[i];
+        for (int k = 0; k < plan->n_scorers; k++) {
+            if (plan->group[k]) {
+                const dn_model_info *info = dn_plan_model(plan, k);
+                dn_log(DN_LOG_INFO,
+                       "group %d: %s of pipeline %s in %d parts, %.1f MB of weights here",
+                       grid->group, plan->scorer_name[k], plan->name, info->n_parts,
+                       (double)info->weight_bytes / 1e6);
+            }
+        }
+    }
 }
 
 void dn_grid_close(dn_grid *grid) {

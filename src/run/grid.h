@@ -29,6 +29,9 @@ dn_status dn_grid_open(dn_grid *grid, dn_job *job);
  * and model.    collective  yes, once pipelines are bound */
 dn_status dn_grid_check(dn_comm *comm, const dn_job *job, const char *resolved);
 
+/** Says what each model of a leader weighs. */
+void dn_grid_log(const dn_grid *grid, const dn_job *job);
+
 /** Once pipelines are unbound. */
 void dn_grid_close(dn_grid *grid);
 

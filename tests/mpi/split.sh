@@ -46,6 +46,10 @@ check() {
 
 check 1 1
 check 2 2
+tweets_on 2 "$corpus" "$tmp/plan" "${options[@]}" --tp 2 -v >"$tmp/summary" 2>"$tmp/err"
+grep -q '^ rank  group  part  host ' "$tmp/err" || fail "no plan: $(cat "$tmp/err")"
+grep -qE '^    1      0     1  ' "$tmp/err" || fail "the plan lacks rank 1: $(cat "$tmp/err")"
+grep -q 'group 0: model of pipeline enrich in 2 parts, [0-9.]* MB of weights here' "$tmp/err" || fail "no weights: $(cat "$tmp/err")"
 check 4 2
 check 4 4
 
@@ -61,6 +65,11 @@ refused() {
 refused 3 2 '3 ranks cannot be put in groups of 2: start 4 ranks, or use --tp 1 or 3'
 refused 3 3 'tests/data/tiny has 4 attention heads, which a group of 3 ranks cannot share evenly: use --tp 1, 2 or 4'
 refused 1 2 '1 rank cannot be put in groups of 2: start 2 ranks, or use --tp 1'
+status=0
+"$DUNLIN" check jobs/tweets.yaml --broker none --replay "$corpus" --set output="$tmp/checked" "${options[@]}" --tp 3 \
+    >"$tmp/checked.yaml" 2>"$tmp/err" || status=$?
+equal "status of check --tp 3" "$status" 78
+grep -q 'a group of 3 ranks cannot share evenly' "$tmp/err" || fail "check --tp 3: $(cat "$tmp/err")"
 options=(--set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny)
 refused 2 2 'no pipeline of job tweets has a model to split'
 

@@ -220,6 +220,17 @@ CASE(the_table_has_a_row_a_rank_and_the_warnings) {
     free(text);
 }
 
+CASE(the_table_shows_the_grid_where_models_are_split) {
+    REQUIRE(plan("tests/topo/many_gpus.xml", 3, NULL, many_devices, 8) == DN_OK);
+    int ranks[] = {1, 2, 3};
+    char *text = dn_topo_table(places, ranks, 2, 3);
+    EXPECT_TEXT(text, " rank  group  part  host   device  pci           numa  cores  cpus\n"
+                      "    1      0     1  node1  GPU-0   0000:11:00.0     0      1  0\n"
+                      "    2      1     0  node1  GPU-1   0000:12:00.0     0      1  1\n"
+                      "    3      1     1  node1  GPU-2   0000:13:00.0     0      1  2\n");
+    free(text);
+}
+
 CASE(the_device_of_a_rank) {
     EXPECT_INT(dn_topo_device_index(NULL, 0, 3), -1);
     EXPECT_INT(dn_topo_device_index(NULL, 8, 3), 3);

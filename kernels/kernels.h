@@ -30,6 +30,17 @@ typedef struct dn_weight {
     void (*release)(void *packed); /**< NULL: free() */
 } dn_weight;
 
+/** Inputs that a narrow linear() does not round with the others, because a few channels of many
+ * encoders are so large that their steps would be all that is left of the rest (narrow.h): they are
+ * multiplied in fp32. In the packed matrix their columns are zero. */
+enum { DN_MAX_KEPT = 4 };
+typedef struct dn_kept {
+    int n; /**< 1 to DN_MAX_KEPT */
+    int32_t input[DN_MAX_KEPT];
+    const float *column; /**< [n][outputs]: their columns of the matrix */
+    const float *others; /**< [inputs]: 0 for these inputs, 1 for the others */
+} dn_kept;
+
 typedef enum dn_activation { DN_ACT_NONE, DN_ACT_GELU, DN_ACT_TANH, DN_ACT_RELU } dn_activation;
 
 /** y[t] = layer_norm(word[token[t]] + position[t - row start] + type[0]); GELU is the exact erf
@@ -53,6 +64,7 @@ typedef struct dn_linear_args {
     const float *x;
     const dn_weight *weight;
     const float *bias; /**< [n] or NULL */
+    const dn_kept *kept; /**< NULL: none; only on the host, in a narrow precision */
     dn_activation activation;
     const float *residual, *gamma,
         *beta; /**< all given, or all NULL; residual [T][n] may be `out` */

@@ -40,18 +40,19 @@ static inline vec d_float(sums x) {
     return _mm256_cvtepi32_ps(x);
 }
 
-/** The largest |x|. */
-static inline float row_largest(const float *x, int n) {
+/** The largest |x| of those that others[n] lets through; NULL: all. */
+static inline float row_largest(const float *x, const float *others, int n) {
     vec top = v_set(0);
     for (int j = 0; j < n; j += VW) {
         vec y = load_row(x + j, n - j);
+        y = others ? v_mul(y, load_row(others + j, n - j)) : y;
         top = v_max(top, v_max(y, v_sub(v_set(0), y)));
     }
     return v_largest(top);
 }
 
-static inline dn_rounding activation_rounding(const float *x, int n) {
-    float largest = row_largest(x, n);
+static inline dn_rounding activation_rounding(const float *x, const float *others, int n) {
+    float largest = row_largest(x, others, n);
     return (dn_rounding){dn_narrow_factor(largest, NARROW_LEVELS),
                          dn_narrow_scale(largest, NARROW_LEVELS), 0};
 }

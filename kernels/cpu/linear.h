@@ -159,7 +159,7 @@ static void multiply_chunk(const dn_linear_args *a, range chunk) {
 }
 
 static void linear(const dn_linear_args *a) {
-    assert(strcmp(a->weight->layout, DN_LAYOUT) == 0);
+    assert(strcmp(a->weight->layout, DN_LAYOUT) == 0 && !a->kept);
     assert(!a->gamma == !a->residual && (!a->gamma || a->activation == DN_ACT_NONE));
     for (int row = 0; row < a->n_tokens; row += CHUNK) {
         multiply_chunk(a, range_from(row, CHUNK, a->n_tokens));

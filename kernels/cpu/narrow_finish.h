@@ -2,19 +2,21 @@
 #define DN_CPU_NARROW_FINISH_H
 /** From the sums of a tile to results: scales, bias, residual, activation. */
 
-/** What turns a row's sums into its results: scale * sum + shift * (column's sum of weights). */
+/** What turns a row's sums into its results: scale * sum + shift * (column's sum of weights), and
+ * the inputs that were kept out of the sums. */
 typedef struct row_scale {
-    float scale, shift;
+    float scale, shift, kept[DN_MAX_KEPT];
 } row_scale;
 
 /** Where a tile's sums go: columns [column, column + n) of rows from `out`. */
 typedef struct narrow_place {
     const float *scale, *sum, *bias; /**< of the columns; bias may be NULL */
+    const float *kept;               /**< [n_kept] of `stride` each: weights of kept inputs */
     const float *residual;           /**< NULL, or rows as `out` */
     const row_scale *of_row;
     float *out;
     size_t stride;
-    int n;
+    int n, n_kept;
     dn_activation activation;
 } narrow_place;
 
@@ -31,7 +33,11 @@ static inline __attribute__((always_inline)) void finish_columns(const narrow_pl
     float *out = p.out + (size_t)begin * p.stride;
     for (int r = begin; r < end; r++, out += p.stride) {
         vec y = d_float(d_load(sum + r * TILE_COLS));
-        const vec base = HAS_ZERO ? v_fma(v_set(p.of_row[r].shift), column_sum, bias) : bias;
+        vec base = HAS_ZERO ? v_fma(v_set(p.of_row[r].shift), column_sum, bias) : bias;
+        for (int i = 0; i < p.n_kept; i++) {
+            const float *column = p.kept + (size_t)i * p.stride;
+            base = v_fma(v_set(p.of_row[r].kept[i]), load_row(column, left), base);
+        }
         y = v_fma(y, v_mul(v_set(p.of_row[r].scale), scale), base);
         if (residual) {
             y = v_add(y, load_row(residual, left));
@@ -48,6 +54,7 @@ static inline __attribute__((always_inline)) void finish_columns(const narrow_pl
 static inline narrow_place place_from(narrow_place p, int v) {
     p.scale += v, p.sum += v, p.out += v;
     p.bias = p.bias ? p.bias + v : NULL;
+    p.kept = p.kept ? p.kept + v : NULL;
     p.residual = p.residual ? p.residual + v : NULL;
     return p;
 }

@@ -63,9 +63,11 @@ static dn_status narrow_pack(const float *w, int n, int k, dn_weight *out) {
     return DN_OK;
 }
 
-/** Rounds a row into the steps of its block, zeros behind it. */
-static dn_rounding narrow_row(const float *x, int k, activation_t *out, size_t step_stride) {
-    dn_rounding rounding = activation_rounding(x, k);
+/** Rounds a row into the steps of its block, zeros behind it. What others[k] leaves out of the range
+ * saturates, and meets weights of zero. */
+static dn_rounding narrow_row(const float *x, const float *others, int k, activation_t *out,
+                              size_t step_stride) {
+    dn_rounding rounding = activation_rounding(x, others, k);
     vec factor = v_set(rounding.factor);
     for (int i = 0; i < (int)wide_inputs(k); i += NARROW_STEP, out += step_stride) {
         vec part[NARROW_STEP / VW];
@@ -103,6 +105,8 @@ static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, range 
                         &(narrow_place){.scale = w->scale + column,
                                         .sum = w->sum + column,
                                         .bias = a->bias ? a->bias + column : NULL,
+                                        .kept = a->kept ? a->kept->column + column : NULL,
+                                        .n_kept = a->kept ? a->kept->n : 0,
                                         .residual = a->residual ? a->residual + place : NULL,
                                         .of_row = block->scale + from,
                                         .out = a->out + place,
@@ -112,16 +116,26 @@ static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, range 
     }
 }
 
+static row_scale scale_of(const dn_linear_args *a, const float *row, dn_rounding rounding) {
+    row_scale scale = {rounding.scale, -rounding.scale * (float)rounding.zero, {0}};
+    for (int i = 0; a->kept && i < a->kept->n; i++) {
+        scale.kept[i] = row[a->kept->input[i]];
+    }
+    return scale;
+}
+
 static void narrow_block(const dn_linear_args *a, const narrow_weight *w, range rows,
                          activation_t *x) {
     size_t n = (size_t)a->weight->n, k = (size_t)a->weight->k;
     narrow_rows block = {.x = x, .strides = narrow_strides_of(w->wide_k, rows.end - rows.begin)};
+    const float *others = a->kept ? a->kept->others : NULL;
     narrow_work work;
     narrow_begin(&work);
     for (int r = rows.begin, i = 0; r < rows.end; r++, i++) {
-        dn_rounding rounding = narrow_row(a->x + (size_t)r * k, (int)k,
-                                          x + (size_t)i * block.strides.row, block.strides.step);
-        block.scale[i] = (row_scale){rounding.scale, -rounding.scale * (float)rounding.zero};
+        const float *row = a->x + (size_t)r * k;
+        dn_rounding rounding =
+            narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row, block.strides.step);
+        block.scale[i] = scale_of(a, row, rounding);
     }
     for (int column = 0; column < a->weight->n; column += TILE_COLS) {
         narrow_panel(a, w, rows, column, &block, &work);

@@ -5,8 +5,14 @@
 
 enum { HAS_ZERO = 1 };
 
+/** x[0 .. left), at most a vector, without those that `others` leaves out; NULL: all. */
+static inline vec load_others(const float *x, const float *others, int left) {
+    vec y = load_row(x, left);
+    return others ? v_mul(y, load_row(others, left)) : y;
+}
+
 /** Both ends in STRANDS chains, since one would wait for its own last step. */
-static inline dn_rounding activation_rounding(const float *x, int n) {
+static inline dn_rounding activation_rounding(const float *x, const float *others, int n) {
     vec lowest[STRANDS], highest[STRANDS];
     for (int i = 0; i < STRANDS; i++) {
         lowest[i] = highest[i] = v_set(0);
@@ -15,12 +21,12 @@ static inline dn_rounding activation_rounding(const float *x, int n) {
     for (; j + STRANDS * VW <= n; j += STRANDS * VW) {
 #pragma GCC unroll 4
         for (int i = 0; i < STRANDS; i++) {
-            vec y = v_load(x + j + i * VW);
+            vec y = load_others(x + j + i * VW, others ? others + j + i * VW : NULL, VW);
             lowest[i] = v_min(lowest[i], y), highest[i] = v_max(highest[i], y);
         }
     }
     for (; j < n; j += VW) {
-        vec y = load_row(x + j, n - j);
+        vec y = load_others(x + j, others ? others + j : NULL, n - j);
         lowest[0] = v_min(lowest[0], y), highest[0] = v_max(highest[0], y);
     }
     for (int i = 1; i < STRANDS; i++) {

@@ -67,7 +67,11 @@ static void linear(const dn_linear_args *a, round_row *round) {
     assert(strcmp(a->weight->layout, "ref:narrow") == 0);
     const float *w = a->weight->packed;
     for (int t = 0; t < a->n_tokens; t++) {
-        float scale = round(a->x + (size_t)t * (size_t)k, k, x);
+        memcpy(x, a->x + (size_t)t * (size_t)k, (size_t)k * sizeof *x);
+        for (int i = 0; a->kept && i < a->kept->n; i++) {
+            x[a->kept->input[i]] = 0;
+        }
+        float scale = round(x, k, x);
         dn_ref_linear_row(a, t, x, w, (double)scale, w + (size_t)n * (size_t)k);
     }
 }

@@ -91,6 +91,16 @@ static double dot(const float *x, const float *y, int n) {
     return sum;
 }
 
+static double kept_part(const dn_linear_args *a, int t, int output) {
+    const float *x = a->x + (size_t)t * (size_t)a->weight->k;
+    double sum = 0;
+    for (int i = 0; i < a->kept->n; i++) {
+        const float *column = a->kept->column + (size_t)i * (size_t)a->weight->n;
+        sum += (double)x[a->kept->input[i]] * (double)column[output];
+    }
+    return sum;
+}
+
 void dn_ref_linear_row(const dn_linear_args *a, int t, const float *x, const float *w, double scale,
                        const float *column_scale) {
     int n = a->weight->n, k = a->weight->k;
@@ -99,6 +109,7 @@ void dn_ref_linear_row(const dn_linear_args *a, int t, const float *x, const flo
         double y = dot(x, w + (size_t)j * (size_t)k, k) * scale;
         y *= column_scale ? (double)column_scale[j] : 1;
         y += a->bias ? (double)a->bias[j] : 0;
+        y += a->kept ? kept_part(a, t, j) : 0;
         y = activate(y, a->activation);
         y += a->residual ? (double)a->residual[(size_t)t * (size_t)n + (size_t)j] : 0;
         out[j] = (float)y;
@@ -109,7 +120,7 @@ void dn_ref_linear_row(const dn_linear_args *a, int t, const float *x, const flo
 }
 
 static void linear(const dn_linear_args *a) {
-    assert(strcmp(a->weight->layout, "ref") == 0);
+    assert(strcmp(a->weight->layout, "ref") == 0 && !a->kept);
     for (int t = 0; t < a->n_tokens; t++) {
         dn_ref_linear_row(a, t, a->x + (size_t)t * (size_t)a->weight->k, a->weight->packed, 1,
                           NULL);

@@ -40,6 +40,9 @@ static void compare_linear(dn_op_id op, const dn_kernels *kernels, const char *n
     char shape[96];
     snprintf(shape, sizeof shape, "T=%d K=%d N=%d activation=%d%s%s", s->tokens, s->k, s->n,
              s->activation, s->no_bias ? " without bias" : "", s->in_place ? " in place" : "");
+    if (s->n_kept) {
+        snprintf(shape + strlen(shape), sizeof shape - strlen(shape), ", %d kept", s->n_kept);
+    }
     run_linear(kernels, s, x, w, vectors, residual, &got);
     run_linear(kernels->oracle, s, x, w, vectors, residual, &want);
     expect_close(op, name, shape, &got, &want);
@@ -53,21 +56,33 @@ static const int linear_sizes[][3] = {
     {64, 1536, 96}, {100, 769, 15}, {169, 100, 130}, {337, 33, 50},
 };
 
+/** Where a backend rounds it may be told to keep inputs apart. */
+static void check_kept(const dn_kernels *kernels, const char *name, bool norm) {
+    for (int i = 0; i < 24 && strcmp(kernels->precision, "fp32") != 0; i++) {
+        compare_linear(norm ? DN_OP_linear_norm : DN_OP_linear, kernels, name,
+                       &(linear_shape){1 + random_below(70), DN_MAX_KEPT + random_below(900),
+                                       17 + random_below(200),
+                                       norm ? DN_ACT_NONE : (dn_activation)random_below(4),
+                                       i % 3 == 0, norm, norm && i % 2, 1 + i % DN_MAX_KEPT});
+    }
+}
+
 static void check_linear(const dn_kernels *kernels, const char *name) {
     for (size_t i = 0; i < sizeof linear_sizes / sizeof *linear_sizes; i++) {
         for (int activation = DN_ACT_NONE; activation <= DN_ACT_RELU; activation++) {
             compare_linear(DN_OP_linear, kernels, name,
                            &(linear_shape){linear_sizes[i][0], linear_sizes[i][1],
                                            linear_sizes[i][2], (dn_activation)activation,
-                                           i % 3 == 2, false, false});
+                                           i % 3 == 2, false, false, 0});
         }
     }
     for (int i = 0; i < 20; i++) {
         compare_linear(DN_OP_linear, kernels, name,
                        &(linear_shape){1 + random_below(70), 1 + random_below(900),
                                        1 + random_below(200), (dn_activation)random_below(4),
-                                       random_below(2) == 0, false, false});
+                                       random_below(2) == 0, false, false, 0});
     }
+    check_kept(kernels, name, false);
 }
 
 static void check_linear_norm(const dn_kernels *kernels, const char *name) {
@@ -80,9 +95,10 @@ static void check_linear_norm(const dn_kernels *kernels, const char *name) {
             }
             compare_linear(DN_OP_linear_norm, kernels, name,
                            &(linear_shape){linear_sizes[i][0], linear_sizes[i][1], n, DN_ACT_NONE,
-                                           i % 3 == 2, true, in_place != 0});
+                                           i % 3 == 2, true, in_place != 0, 0});
         }
     }
+    check_kept(kernels, name, true);
 }
 
 static const int row_lengths[] = {1, 2, 511, 1, 30, 14, 15, 33, 64, 7};

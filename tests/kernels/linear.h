@@ -13,17 +13,47 @@ typedef struct linear_shape {
     int tokens, k, n;
     dn_activation activation;
     bool no_bias, norm, in_place; /**< in_place: the residual is the output */
+    int n_kept;                   /**< inputs that are kept apart, first and last among them */
 } linear_shape;
+
+static inline int kept_input(const linear_shape *s, int i) {
+    return s->n_kept > 1 ? i * (s->k - 1) / (s->n_kept - 1) : s->k - 1;
+}
+
+/** Moves the columns of the inputs that are kept apart out of w[n][k], into floats that the caller
+ * frees. */
+static inline float *keep_apart(const linear_shape *s, float *w, dn_kept *kept) {
+    size_t n = (size_t)s->n, k = (size_t)s->k;
+    float *column = floats_of((size_t)s->n_kept * n + k), *others = column + (size_t)s->n_kept * n;
+    *kept = (dn_kept){.n = s->n_kept, .column = column, .others = others};
+    for (size_t c = 0; c < k; c++) {
+        others[c] = 1;
+    }
+    for (int i = 0; i < s->n_kept; i++) {
+        size_t input = (size_t)(kept->input[i] = kept_input(s, i));
+        others[input] = 0;
+        for (size_t j = 0; j < n; j++) {
+            column[(size_t)i * n + j] = w[j * k + input];
+            w[j * k + input] = 0;
+        }
+    }
+    return column;
+}
 
 static inline void run_linear(const dn_kernels *kernels, const linear_shape *s, const float *x,
                               const float *w, const float *vectors, const float *residual,
                               output *out) {
     dn_weight weight;
-    EXPECT(kernels->pack(w, s->n, s->k, &weight) == DN_OK);
+    dn_kept kept;
+    size_t n_weights = (size_t)s->n * (size_t)s->k;
+    float *own = memcpy(floats_of(n_weights), w, n_weights * sizeof *w);
+    float *columns = s->n_kept ? keep_apart(s, own, &kept) : NULL;
+    EXPECT(kernels->pack(own, s->n, s->k, &weight) == DN_OK);
     dn_linear_args args = {.n_tokens = s->tokens,
                            .x = x,
                            .weight = &weight,
                            .bias = s->no_bias ? NULL : vectors,
+                           .kept = s->n_kept ? &kept : NULL,
                            .activation = s->activation,
                            .epsilon = 1e-12f,
                            .out = out->at};
@@ -36,6 +66,8 @@ static inline void run_linear(const dn_kernels *kernels, const linear_shape *s, 
     }
     kernels->linear(&args);
     dn_weight_free(&weight);
+    free(columns);
+    free(own);
 }
 
 #endif

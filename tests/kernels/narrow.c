@@ -21,7 +21,7 @@ static void check_rounding(const dn_kernels *kernels, const char *name) {
         return;
     }
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        linear_shape s = {TOKENS, sizes[i][0], sizes[i][1], DN_ACT_NONE, true, false, false};
+        linear_shape s = {TOKENS, sizes[i][0], sizes[i][1], DN_ACT_NONE, true, false, false, 0};
         size_t k = (size_t)s.k, n = (size_t)s.n;
         float *x = random_floats(TOKENS * k, 1.7f), *w = random_floats(n * k, 0.3f);
         output got = output_new(TOKENS * n), want = output_new(TOKENS * n);
@@ -49,6 +49,57 @@ static void check_rounding(const dn_kernels *kernels, const char *name) {
 
 CASE(int8_is_off_by_no_more_than_its_levels) {
     for_each_backend(check_rounding, "ref");
+}
+
+/** A few inputs a hundred times as large as the others: kept apart, they are exact and take no step
+ * of the others, whose bound is that of their own range. */
+static void check_kept(const dn_kernels *kernels, const char *name) {
+    static const int sizes[][2] = {{5, 17}, {65, 33}, {384, 48}, {1536, 31}};
+    enum { TOKENS = 19 };
+    bool has_12_bits = strcmp(kernels->isa, "avx2-s16") == 0;
+    if (strcmp(kernels->precision, "int8") != 0) {
+        return;
+    }
+    for (int round = 0; round < 16; round++) {
+        const int *size = sizes[round % 4];
+        linear_shape s = {TOKENS, size[0], size[1], DN_ACT_NONE, true, false, false, 1 + round / 4};
+        linear_shape plain = s;
+        plain.n_kept = 0;
+        size_t k = (size_t)s.k, n = (size_t)s.n;
+        float *x = random_floats(TOKENS * k, 1.7f), *w = random_floats(n * k, 0.3f);
+        float *others = memcpy(floats_of(TOKENS * k), x, TOKENS * k * sizeof *x);
+        for (size_t t = 0; t < TOKENS; t++) {
+            for (int i = 0; i < s.n_kept; i++) {
+                x[t * k + (size_t)kept_input(&s, i)] = random_float(170);
+                others[t * k + (size_t)kept_input(&s, i)] = 0;
+            }
+        }
+        output got = output_new(TOKENS * n), want = output_new(TOKENS * n);
+        run_linear(kernels, &s, x, w, x, x, &got);
+        run_linear(ref(), &plain, x, w, x, x, &want);
+        for (size_t j = 0; j < TOKENS * n; j++) {
+            const float *row = others + j / n * k, *column = w + j % n * k;
+            double step = has_12_bits ? dn_largest(row, s.k) / 2047.0 : range_of(row, s.k) / 255.0;
+            double w_step = dn_largest(column, s.k) / 127.0;
+            double bound = 2e-4 + (double)k * step * w_step / 4;
+            for (size_t c = 0; c < k; c++) {
+                bound += row[c] != 0 ? step / 2 * fabs((double)column[c]) : 0;
+                bound += w_step / 2 * fabs((double)row[c]);
+            }
+            bool within = fabs((double)got.at[j] - (double)want.at[j]) <= bound;
+            if (!within) {
+                fprintf(stderr, "%s: K=%d N=%d, %d kept: element %zu is %g, exactly %g, bound %g\n",
+                        name, s.k, s.n, s.n_kept, j, (double)got.at[j], (double)want.at[j], bound);
+            }
+            EXPECT(within);
+        }
+        output_free(&got), output_free(&want);
+        free(x), free(w), free(others);
+    }
+}
+
+CASE(inputs_kept_apart_cost_the_others_nothing) {
+    for_each_backend(check_kept, "ref");
 }
 
 /* Rows as no model should make them, but may. */
@@ -92,7 +143,7 @@ static void check_extremes(const dn_kernels *kernels, const char *name) {
         int of_x = round % N_FILLINGS, of_w = round / N_FILLINGS % N_FILLINGS;
         int k = inputs[round / 25 % 5];
         float scale = scales[round / 125];
-        linear_shape s = {TOKENS, k, OUTPUTS, DN_ACT_NONE, true, false, false};
+        linear_shape s = {TOKENS, k, OUTPUTS, DN_ACT_NONE, true, false, false, 0};
         size_t wide = (size_t)k;
         float *x = floats_of(TOKENS * wide), *w = floats_of(OUTPUTS * wide);
         for (size_t t = 0; t < TOKENS; t++) {

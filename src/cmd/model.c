@@ -18,7 +18,8 @@ static const char help[] =
     "FORM]\n"
     "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE] [--output "
     "FORM]\n"
-    "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n\n"
+    "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
+    "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
     "             and whole\n"
@@ -40,7 +41,8 @@ static const char help[] =
     "interval, calibration,\n"
     "             slices, and two models or precisions text by text. SUITE is a file, or tweets, "
     "languages, mail or samples\n"
-    "             once `python3 datasets/suites.py` has made these\n\n"
+    "             once `python3 datasets/suites.py` has made these\n"
+    "  outliers   which inputs of each layer int8 should keep apart, for DIR/outliers.json\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
     "Options:\n"
@@ -48,8 +50,9 @@ static const char help[] =
     "this machine); eval takes several: fp32,int8\n"
     "      --against NAME     compare: the other kernels; eval: another directory, on the same "
     "texts\n"
-    "      --texts FILE       compare: a text a line (default: random tokens at the lengths of "
-    "tweets)\n"
+    "      --texts FILE       compare, outliers: a text a line (compare's default: random tokens at "
+    "the lengths of\n"
+    "                         tweets)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
     "or embedding)\n"
     "      --normalise RULE   import: none or tweeteval (default: none)\n"
@@ -111,6 +114,7 @@ static const action actions[] = {
     {"bench", "bkjro", "DIR", false, dn_model_cmd_bench},
     {"compare", "bato", "DIR", false, dn_model_cmd_compare},
     {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
+    {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},
     {0},
 };
 
@@ -199,9 +203,10 @@ static dn_status run(int argc, char **argv) {
             return run_action(a, argc - optind - 1, argv + optind + 1, &options, given);
         }
     }
-    return dn_cmd_usage(
-        "model", "'%s' is none of tokenize, score, describe, check, import, bench, compare, eval",
-        argv[optind]);
+    return dn_cmd_usage("model",
+                        "'%s' is none of tokenize, score, describe, check, import, bench, compare, "
+                        "eval, outliers",
+                        argv[optind]);
 }
 
 const dn_command dn_cmd_model = {

@@ -1,16 +1,11 @@
 /** `dunlin model compare`: the same texts by two backends or precisions. */
-#include "base/memory.h"
-#include "base/utf8.h"
-#include "cmd/model_parts.h"
+#include "cmd/model_batches.h"
 #include "model/compare.h"
 #include "model/sample.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { ROWS = 64, SAMPLE_BATCHES = 8, SAMPLE_TOKENS = 2048 };
+enum { SAMPLE_BATCHES = 8, SAMPLE_TOKENS = 2048 };
 
 typedef struct comparing {
     const dn_kernels *kernels[2];
@@ -21,15 +16,8 @@ typedef struct comparing {
     int64_t n_texts, n_bad;
 } comparing;
 
-/** Lines gathered into a batch. */
-typedef struct gathering {
-    dn_model_texts texts;
-    int32_t *token, row_start[ROWS + 1];
-    int n_rows;
-} gathering;
-
 static dn_status compare_sample(comparing *c) {
-    dn_sample sample = dn_sample_new(SAMPLE_BATCHES, c->max_tokens, ROWS, c->info->max_tokens,
+    dn_sample sample = dn_sample_new(SAMPLE_BATCHES, c->max_tokens, DN_LINES_ROWS, c->info->max_tokens,
                                      c->info->vocabulary);
     dn_status status = DN_OK;
     for (int i = 0; i < sample.n_batches && status == DN_OK; i++) {
@@ -40,59 +28,16 @@ static dn_status compare_sample(comparing *c) {
     return status;
 }
 
-static dn_status flush(comparing *c, gathering *g) {
-    dn_batch batch = {g->n_rows, g->row_start[g->n_rows], g->token, g->row_start};
-    c->n_texts += g->n_rows;
-    g->n_rows = 0;
-    return batch.n_rows ? dn_comparison_add(c->comparison, &batch) : DN_OK;
-}
-
-static dn_status add_line(comparing *c, gathering *g, dn_span line) {
-    if (dn_utf8_valid_prefix(line) != line.len) {
-        c->n_bad++;
-        return DN_OK;
-    }
-    if (g->n_rows == ROWS || g->row_start[g->n_rows] + c->info->max_tokens > c->max_tokens) {
-        DN_TRY(flush(c, g));
-    }
-    int32_t begin = g->row_start[g->n_rows];
-    g->row_start[++g->n_rows] = begin + dn_model_texts_encode(&g->texts, line, g->token + begin);
-    return DN_OK;
-}
-
-static dn_status compare_lines(comparing *c, FILE *file) {
-    gathering g = {.token = dn_alloc_array((size_t)c->max_tokens, sizeof *g.token)};
-    char *line = NULL;
-    size_t room = 0;
-    dn_status status = dn_model_texts_open(c->info->dir, c->info, &g.texts);
-    for (ssize_t n; status == DN_OK && (n = getline(&line, &room, file)) >= 0;) {
-        while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
-            n--;
-        }
-        status = add_line(c, &g, (dn_span){line, (size_t)n});
-    }
-    if (status == DN_OK) {
-        status = flush(c, &g);
-    }
-    free(line);
-    free(g.token);
-    dn_model_texts_close(&g.texts);
-    return status;
+static dn_status add(void *ctx, const dn_batch *batch) {
+    return dn_comparison_add(ctx, batch);
 }
 
 static dn_status compare_file(comparing *c, const char *path) {
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        return DN_FAIL(NO_INPUT, "--texts %s: %s", path, strerror(errno));
-    }
-    dn_status status = compare_lines(c, file);
-    if (status == DN_OK && ferror(file)) {
-        status = DN_FAIL(IO, "--texts %s: cannot be read", path);
-    }
-    fclose(file);
-    if (status == DN_OK && c->n_texts == 0) {
-        return DN_FAIL(DATA, "--texts %s: has no line that is UTF-8", path);
-    }
+    dn_lines lines = {
+        .info = c->info, .max_tokens = c->max_tokens, .visit = add, .ctx = c->comparison};
+    dn_status status = dn_lines_read(&lines, path);
+    c->n_texts = lines.n_texts;
+    c->n_bad = lines.n_bad;
     return status;
 }
 
@@ -159,7 +104,7 @@ static dn_status compare(comparing *c, const dn_model_options *options) {
     }
     c->info = dn_model_describe(c->model[0]);
     c->max_tokens = c->info->max_tokens > SAMPLE_TOKENS ? c->info->max_tokens : SAMPLE_TOKENS;
-    DN_TRY(dn_comparison_new(c->model[0], c->model[1], c->max_tokens, ROWS, &c->comparison));
+    DN_TRY(dn_comparison_new(c->model[0], c->model[1], c->max_tokens, DN_LINES_ROWS, &c->comparison));
     DN_TRY(options->texts ? compare_file(c, options->texts) : compare_sample(c));
     (options->format == DN_FORMAT_JSON ? print_json
                                        : print_table)(c, dn_comparison_read(c->comparison));

@@ -25,6 +25,7 @@ dn_status dn_model_cmd_import(const dn_model_options *options);
 dn_status dn_model_cmd_bench(const dn_model_options *options);
 dn_status dn_model_cmd_compare(const dn_model_options *options);
 dn_status dn_model_cmd_eval(const dn_model_options *options);
+dn_status dn_model_cmd_outliers(const dn_model_options *options);
 
 /** Text as a model reads it. */
 typedef struct dn_model_texts {

@@ -22,6 +22,13 @@ static void probe(const pass *p, int layer) {
     }
 }
 
+static void probe_input(const pass *p, int layer, dn_matrix matrix, const float *x, int width) {
+    if (p->space->input_probe) {
+        p->space->input_probe(p->space->input_probe_ctx, layer, matrix, x, p->batch->n_tokens,
+                              width);
+    }
+}
+
 /** Kinds of numbers in and out: activations between layers, floats towards the scores. */
 typedef struct kinds {
     dn_numbers x, out;
@@ -37,6 +44,7 @@ static void project(const pass *p, kinds kind, int n, const float *x, const dn_d
                                          .x = x,
                                          .weight = &dense->weight,
                                          .bias = dense->bias,
+                                         .kept = dense->kept.n ? &dense->kept : NULL,
                                          .activation = act,
                                          .out = out,
                                          .x_kind = kind.x,
@@ -97,7 +105,7 @@ static dn_status embed(const pass *p) {
 static dn_status project_back(const pass *p, const float *in, const dn_dense *dense,
                               const dn_norm *norm) {
     if (p->shard->group) {
-        dn_dense own = {.weight = dense->weight};
+        dn_dense own = {.weight = dense->weight, .kept = dense->kept};
         project(p, in_layers, p->batch->n_tokens, in, &own, DN_ACT_NONE, p->space->partial);
         return sum_and_norm(p, p->space->partial, p->config->hidden, dense->bias, p->space->x, norm,
                             p->space->x);
@@ -107,6 +115,7 @@ static dn_status project_back(const pass *p, const float *in, const dn_dense *de
         .x = in,
         .weight = &dense->weight,
         .bias = dense->bias,
+        .kept = dense->kept.n ? &dense->kept : NULL,
         .residual = p->space->x,
         .gamma = norm->gamma,
         .beta = norm->beta,
@@ -129,13 +138,18 @@ static void attend(const pass *p) {
     });
 }
 
-static dn_status run_layer(const pass *p, const dn_layer *layer) {
+static dn_status run_layer(const pass *p, int index) {
+    const dn_layer *layer = &p->weights->layer[index];
     dn_workspace *space = p->space;
-    int n_tokens = p->batch->n_tokens;
+    int n_tokens = p->batch->n_tokens, hidden = p->config->hidden;
+    probe_input(p, index, DN_QKV, space->x, hidden);
     project(p, in_layers, n_tokens, space->x, &layer->qkv, DN_ACT_NONE, space->wide);
     attend(p);
+    probe_input(p, index, DN_OUT, space->context, p->shard->width.n);
     DN_TRY(project_back(p, space->context, &layer->out, &layer->attention_norm));
+    probe_input(p, index, DN_UP, space->x, hidden);
     project(p, in_layers, n_tokens, space->x, &layer->up, DN_ACT_GELU, space->wide);
+    probe_input(p, index, DN_DOWN, space->wide, p->shard->inner.n);
     return project_back(p, space->wide, &layer->down, &layer->output_norm);
 }
 
@@ -308,7 +322,7 @@ dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const d
     DN_TRY(embed(&p));
     probe(&p, 0);
     for (int i = 0; i < config->layers; i++) {
-        DN_TRY(run_layer(&p, &weights->layer[i]));
+        DN_TRY(run_layer(&p, i));
         probe(&p, i + 1);
     }
     if (shard->leads) {

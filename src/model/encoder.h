@@ -38,7 +38,8 @@ struct dn_workspace {
     float *scratch;      /**< of the attention */
     bool wants_logits;
     dn_layer_probe *probe;
-    void *probe_ctx;
+    dn_input_probe *input_probe;
+    void *probe_ctx, *input_probe_ctx;
 };
 
 /** Requires a checked batch that fits the workspace. `score` as in dn_model_score. With a device:

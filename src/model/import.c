@@ -24,6 +24,7 @@ static const char *const side_files[] = {
     "special_tokens_map.json",
     "added_tokens.json",
     "sentencepiece.bpe.model",
+    "outliers.json",
     "LICENSE",
     "LICENSE.txt",
     "NOTICE",
@@ -230,12 +231,13 @@ static dn_status write_weights(importing *job) {
 
 static dn_status open_from(importing *job) {
     const dn_kernels *ref;
+    const dn_outliers none = {0};
     dn_shard whole;
     DN_TRY(dn_kernels_select("ref", &ref));
     DN_TRY(dn_config_load(job->from, &job->config));
     DN_TRY(dn_shard_make(job->from, &job->config, NULL, &whole));
     DN_TRY(dn_checkpoint_open(job->from, &job->checkpoint));
-    DN_TRY(dn_weights_load(job->checkpoint, &job->config, &whole, ref, &job->weights));
+    DN_TRY(dn_weights_load(job->checkpoint, &job->config, &none, &whole, ref, &job->weights));
     return check_options(job);
 }
 

@@ -104,9 +104,14 @@ static dn_status note_ignored(void *ctx, const dn_safetensors *file, const dn_te
 
 static dn_status load_weights(dn_model *model) {
     dn_checkpoint *checkpoint;
+    dn_outliers outliers = {0};
     DN_TRY(dn_checkpoint_open(model->dir, &checkpoint));
-    dn_status status =
-        dn_weights_load(checkpoint, &model->config, &model->shard, model->kernels, &model->weights);
+    dn_status status = dn_outliers_load(model->dir, &model->config, &outliers);
+    if (status == DN_OK) {
+        status = dn_weights_load(checkpoint, &model->config, &outliers, &model->shard,
+                                 model->kernels, &model->weights);
+    }
+    dn_outliers_free(&outliers);
     if (status == DN_OK) {
         dn_checkpoint_each(checkpoint, note_ignored, model);
         status = dn_checkpoint_sha256(checkpoint, model->sha256);
@@ -311,6 +316,11 @@ void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ct
     workspace->probe_ctx = ctx;
 }
 
+void dn_workspace_probe_inputs(dn_workspace *workspace, dn_input_probe *probe, void *ctx) {
+    workspace->input_probe = probe;
+    workspace->input_probe_ctx = ctx;
+}
+
 void dn_workspace_want_logits(dn_workspace *workspace, bool wanted) {
     workspace->wants_logits = wanted;
 }
@@ -360,7 +370,7 @@ static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *fl
                     .n_rows = batch->n_rows,
                     .token = batch->token,
                     .row_start = batch->row_start,
-                    .variant = space->probe          ? WATCHED
+                    .variant = space->probe || space->input_probe ? WATCHED
                                : space->wants_logits ? LOGITS
                                                      : SCORES};
     DN_TRY(space->device->begin(flight->lane, &pass));

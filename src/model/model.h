@@ -110,6 +110,13 @@ dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *s
 typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tokens, int width);
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx);
 
+/** The matrices of a layer, in the order of their use, and what each of them reads: called before
+ * it does, with x[n_rows][width]. */
+typedef enum dn_matrix { DN_QKV, DN_OUT, DN_UP, DN_DOWN, DN_MATRICES } dn_matrix;
+typedef void dn_input_probe(void *ctx, int layer, dn_matrix matrix, const float *x, int n_rows,
+                            int width);
+void dn_workspace_probe_inputs(dn_workspace *workspace, dn_input_probe *probe, void *ctx);
+
 /** From now on dn_model_score gives what stands before softmax and sigmoid: for comparisons. */
 void dn_workspace_want_logits(dn_workspace *workspace, bool wanted);
 

@@ -11,6 +11,7 @@ enum { ALIGN = 64, MAX_NAME = 256, MAX_BLOCKS = DN_MAX_HEADS };
 typedef struct loader {
     dn_checkpoint *checkpoint;
     const dn_config *config;
+    const dn_outliers *outliers;
     const dn_shard *shard;
     const dn_family *family;
     const dn_kernels *kernels;
@@ -136,9 +137,49 @@ static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, dn
     return DN_OK;
 }
 
+static const dn_inputs no_inputs;
+
+static const dn_inputs *inputs_of(const loader *load, int layer, dn_matrix matrix) {
+    bool kept = load->outliers->layer && !load->kernels->device &&
+                strcmp(load->kernels->precision, "int8") == 0;
+    return kept ? &load->outliers->layer[layer][matrix] : &no_inputs;
+}
+
+/** Moves the columns of these inputs from matrix[n][columns.n] to dense->kept. */
+static void keep_inputs(loader *load, const dn_inputs *inputs, dn_slice columns, int n,
+                        float *matrix, dn_dense *dense) {
+    size_t width = (size_t)columns.n, outputs = (size_t)n;
+    dn_kept *kept = &dense->kept;
+    for (int i = 0; i < inputs->n; i++) {
+        int32_t input = inputs->input[i] - columns.begin;
+        if (input >= 0 && input < columns.n) {
+            kept->input[kept->n++] = input;
+        }
+    }
+    if (kept->n == 0) {
+        return;
+    }
+    size_t n_columns = (size_t)kept->n * outputs;
+    float *column = dense->kept_floats = floats(n_columns + width), *others = column + n_columns;
+    load->bytes += (int64_t)((n_columns + width) * sizeof(float));
+    for (size_t i = 0; i < width; i++) {
+        others[i] = 1;
+    }
+    for (int i = 0; i < kept->n; i++) {
+        float *from = matrix + kept->input[i];
+        others[kept->input[i]] = 0;
+        for (size_t j = 0; j < outputs; j++) {
+            column[(size_t)i * outputs + j] = from[j * width];
+            from[j * width] = 0;
+        }
+    }
+    kept->column = column;
+    kept->others = others;
+}
+
 /** Stacks the blocks into one matrix and packs it. */
 static dn_status read_dense(loader *load, const block *blocks, int n_blocks, dn_slice columns,
-                            dn_dense *dense) {
+                            const dn_inputs *inputs, dn_dense *dense) {
     int n = 0, k = columns.n;
     for (int i = 0; i < n_blocks; i++) {
         n += blocks[i].rows.n;
@@ -146,6 +187,7 @@ static dn_status read_dense(loader *load, const block *blocks, int n_blocks, dn_
     float *bias = floats((size_t)n), *matrix = floats((size_t)n * (size_t)k);
     dn_status status = read_blocks(load, blocks, n_blocks, columns, matrix, bias);
     if (status == DN_OK) {
+        keep_inputs(load, inputs, columns, n, matrix, dense);
         status = load->kernels->pack(matrix, n, k, &dense->weight);
     }
     free(matrix);
@@ -154,13 +196,14 @@ static dn_status read_dense(loader *load, const block *blocks, int n_blocks, dn_
 }
 
 static dn_status read_one(loader *load, const char *layer, const char *name, dn_slice rows,
-                          dn_slice columns, dn_dense *dense) {
+                          dn_slice columns, const dn_inputs *inputs, dn_dense *dense) {
     block one = {.rows = rows};
     snprintf(one.name, sizeof one.name, "%s%s", layer, name);
-    return read_dense(load, &one, 1, columns, dense);
+    return read_dense(load, &one, 1, columns, inputs, dense);
 }
 
-static dn_status read_qkv(loader *load, const char *layer, dn_dense *dense) {
+static dn_status read_qkv(loader *load, const char *layer, const dn_inputs *inputs,
+                          dn_dense *dense) {
     const dn_family *family = load->family;
     const char *const names[] = {family->query, family->key, family->value};
     block blocks[3];
@@ -168,7 +211,7 @@ static dn_status read_qkv(loader *load, const char *layer, dn_dense *dense) {
         blocks[i].rows = load->shard->width;
         snprintf(blocks[i].name, MAX_NAME, "%s%s", layer, names[i]);
     }
-    return read_dense(load, blocks, 3, dn_slice_whole(load->config->hidden), dense);
+    return read_dense(load, blocks, 3, dn_slice_whole(load->config->hidden), inputs, dense);
 }
 
 static dn_status read_layer_norm(loader *load, const char *layer, const char *name, dn_norm *norm) {
@@ -183,10 +226,13 @@ static dn_status read_layer(loader *load, int index, dn_layer *out) {
     char number[64], layer[128];
     snprintf(number, sizeof number, family->layer, index);
     snprintf(layer, sizeof layer, "%s%s", load->prefix, number);
-    DN_TRY(read_qkv(load, layer, &out->qkv));
-    DN_TRY(read_one(load, layer, family->attention_out, hidden, load->shard->width, &out->out));
-    DN_TRY(read_one(load, layer, family->up, inner, hidden, &out->up));
-    DN_TRY(read_one(load, layer, family->down, hidden, inner, &out->down));
+    DN_TRY(read_qkv(load, layer, inputs_of(load, index, DN_QKV), &out->qkv));
+    DN_TRY(read_one(load, layer, family->attention_out, hidden, load->shard->width,
+                    inputs_of(load, index, DN_OUT), &out->out));
+    DN_TRY(read_one(load, layer, family->up, inner, hidden, inputs_of(load, index, DN_UP),
+                    &out->up));
+    DN_TRY(read_one(load, layer, family->down, hidden, inner, inputs_of(load, index, DN_DOWN),
+                    &out->down));
     DN_TRY(read_layer_norm(load, layer, family->attention_norm, &out->attention_norm));
     return read_layer_norm(load, layer, family->output_norm, &out->output_norm);
 }
@@ -208,7 +254,7 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
     if (config->embedding != config->hidden) {
         DN_TRY(read_one(load, load->prefix, load->family->projection,
                         dn_slice_whole(config->hidden), dn_slice_whole(config->embedding),
-                        &out->projection));
+                        &no_inputs, &out->projection));
     }
     snprintf(norm, sizeof norm, "%sembeddings.LayerNorm", load->prefix);
     return read_norm(load, norm, config->embedding, &out->embedding_norm);
@@ -226,26 +272,28 @@ static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out
             dn_config_head_tensor(config, head, MAX_NAME, blocks[n++].name);
         }
     }
-    return n > 0 ? read_dense(load, blocks, n, dn_slice_whole(k), out) : DN_OK;
+    return n > 0 ? read_dense(load, blocks, n, dn_slice_whole(k), &no_inputs, out) : DN_OK;
 }
 
 static dn_status read_heads(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
     if (config->has_dense) {
         dn_slice hidden = dn_slice_whole(config->hidden);
-        DN_TRY(read_one(load, "", load->family->dense, hidden, hidden, &out->dense));
+        DN_TRY(read_one(load, "", load->family->dense, hidden, hidden, &no_inputs, &out->dense));
     }
     DN_TRY(read_head_group(load, false, config->n_parts * config->hidden, &out->heads));
     return read_head_group(load, true, config->hidden, &out->token_heads);
 }
 
-dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config, const dn_shard *shard,
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
+                          const dn_outliers *outliers, const dn_shard *shard,
                           const dn_kernels *kernels, dn_weights *out) {
     const dn_family *family = config->family;
     char name[MAX_NAME];
     snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", family->prefix);
     loader load = {.checkpoint = checkpoint,
                    .config = config,
+                   .outliers = outliers,
                    .shard = shard,
                    .family = family,
                    .kernels = kernels,
@@ -275,6 +323,7 @@ static void free_vector(const dn_weights *weights, float *vector) {
 static void free_dense(const dn_weights *weights, dn_dense *dense) {
     dn_weight_free(&dense->weight);
     free_vector(weights, dense->bias);
+    free(dense->kept_floats);
 }
 
 static void free_norm(const dn_weights *weights, dn_norm *norm) {

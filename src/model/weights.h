@@ -14,12 +14,15 @@
  * the dense layer before them by the leader alone. */
 #include "kernels/kernels.h"
 #include "model/checkpoint.h"
+#include "model/outliers.h"
 #include "model/shard.h"
 
-/** A linear layer: its packed matrix and its bias. */
+/** A linear layer: its packed matrix, its bias, and which inputs are kept out of the matrix. */
 typedef struct dn_dense {
     dn_weight weight;
     float *bias;
+    dn_kept kept; /**< n 0: none */
+    float *kept_floats;
 } dn_dense;
 
 typedef struct dn_norm {
@@ -44,8 +47,9 @@ typedef struct dn_weights {
     const dn_device_ops *device; /**< in whose memory they are; NULL: the host's */
 } dn_weights;
 
-/** MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */
-dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config, const dn_shard *shard,
+/** `outliers` matter where linear() is int8 on the host. MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */
+dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
+                          const dn_outliers *outliers, const dn_shard *shard,
                           const dn_kernels *kernels, dn_weights *out);
 void dn_weights_free(dn_weights *weights);
 

@@ -17,6 +17,9 @@
  * each step rounded to float32, round() to even. bf16: operands rounded to even, sums in float32,
  * no scales.
  *
+ * Inputs that are kept apart (dn_kept) count for neither range: their products are added in float32
+ * behind the sums.
+ *
  * A matrix of few outputs (the heads) would gain nothing and stays fp32. */
 #include <math.h>
 #include <stdint.h>

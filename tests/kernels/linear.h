@@ -46,7 +46,8 @@ static inline void run_linear(const dn_kernels *kernels, const linear_shape *s, 
     dn_weight weight;
     dn_kept kept;
     size_t n_weights = (size_t)s->n * (size_t)s->k;
-    float *own = memcpy(floats_of(n_weights), w, n_weights * sizeof *w);
+    float *own = floats_of(n_weights);
+    memcpy(own, w, n_weights * sizeof *w);
     float *columns = s->n_kept ? keep_apart(s, own, &kept) : NULL;
     EXPECT(kernels->pack(own, s->n, s->k, &weight) == DN_OK);
     dn_linear_args args = {.n_tokens = s->tokens,

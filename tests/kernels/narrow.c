@@ -67,7 +67,8 @@ static void check_kept(const dn_kernels *kernels, const char *name) {
         plain.n_kept = 0;
         size_t k = (size_t)s.k, n = (size_t)s.n;
         float *x = random_floats(TOKENS * k, 1.7f), *w = random_floats(n * k, 0.3f);
-        float *others = memcpy(floats_of(TOKENS * k), x, TOKENS * k * sizeof *x);
+        float *others = floats_of(TOKENS * k);
+        memcpy(others, x, TOKENS * k * sizeof *x);
         for (size_t t = 0; t < TOKENS; t++) {
             for (int i = 0; i < s.n_kept; i++) {
                 x[t * k + (size_t)kept_input(&s, i)] = random_float(170);

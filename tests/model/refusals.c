@@ -99,6 +99,29 @@ CASE(directories_that_do_not_fit_are_refused) {
     remove_dir(dir);
 }
 
+/** outliers.json that belongs to another model, or to none. */
+CASE(outliers_that_do_not_fit_are_refused) {
+    static const struct {
+        const char *text, *says;
+    } files[] = {
+        {"{\"layers\": [", "not valid JSON"},
+        {"{}", "outliers.json: has no \"layers\""},
+        {"{\"layers\": []}", "outliers.json: layers: has 0 layers, but config.json"},
+        {"{\"layers\": [{\"qkv\": [32]}, {}]}", "layers[0].qkv[0]: is 32, expected 0 to 31"},
+        {"{\"layers\": [{\"qkv\": [7, 7]}, {}]}", "layers[0].qkv[1]: is 7, expected 8 to 31"},
+        {"{\"layers\": [{\"qkv\": [1, 2, 3, 4, 5]}, {}]}", "has 5 inputs, expected at most 4"},
+        {"{\"layers\": [{\"qkv\": []}, {}]}", "layers[0]: has no \"out\""},
+    };
+    char dir[64];
+    make_dir(dir);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        copy_tiny(dir);
+        write_bytes(dir, "outliers.json", files[i].text, strlen(files[i].text));
+        expect_refusal(dir, DN_E_MODEL, files[i].says);
+    }
+    remove_dir(dir);
+}
+
 CASE(cut_and_missing_files_are_refused) {
     char dir[64];
     make_dir(dir);

@@ -45,11 +45,14 @@ static inline void run_linear(const dn_kernels *kernels, const linear_shape *s, 
                               output *out) {
     dn_weight weight;
     dn_kept kept;
-    size_t n_weights = (size_t)s->n * (size_t)s->k;
-    float *own = floats_of(n_weights);
-    memcpy(own, w, n_weights * sizeof *w);
-    float *columns = s->n_kept ? keep_apart(s, own, &kept) : NULL;
-    EXPECT(kernels->pack(own, s->n, s->k, &weight) == DN_OK);
+    float *others = NULL, *columns = NULL;
+    if (s->n_kept) {
+        size_t n_weights = (size_t)s->n * (size_t)s->k;
+        others = floats_of(n_weights);
+        memcpy(others, w, n_weights * sizeof *w);
+        columns = keep_apart(s, others, &kept);
+    }
+    EXPECT(kernels->pack(others ? others : w, s->n, s->k, &weight) == DN_OK);
     dn_linear_args args = {.n_tokens = s->tokens,
                            .x = x,
                            .weight = &weight,
@@ -68,7 +71,7 @@ static inline void run_linear(const dn_kernels *kernels, const linear_shape *s, 
     kernels->linear(&args);
     dn_weight_free(&weight);
     free(columns);
-    free(own);
+    free(others);
 }
 
 #endif

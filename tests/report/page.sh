@@ -47,7 +47,10 @@ for goal in 1h:held 1us:'NOT held'; do
     tweets "$tmp/one.jsonl" "$tmp/goal" "${null[@]}" --force --set enrich.model.slo="${goal%%:*}" >"$tmp/goal.json" || fail "the run with a goal: $?"
     "$DUNLIN" report "$tmp/goal" >/dev/null || fail "no page of a run with a goal"
     grep -q "were asked for (slo): ${goal##*:}" "$tmp/goal/report.html" || fail "the page does not say that $goal"
-    rm -r "$tmp/goal"
+    "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$tmp/one.jsonl" --set output="$tmp/goal-table" --no-progress "${null[@]}" \
+        --set enrich.model.slo="${goal%%:*}" >"$tmp/goal.table" || fail "the run with a goal: $?"
+    grep -q "asked for: ${goal##*:}" "$tmp/goal.table" || fail "the summary does not say that $goal: $(cat "$tmp/goal.table")"
+    rm -r "$tmp/goal" "$tmp/goal-table"
 done
 tweets "$tmp/one.jsonl" "$tmp/ingest" "${null[@]}" --only ingest >/dev/null || fail "the run of ingest alone: $?"
 "$DUNLIN" report "$tmp/ingest" >/dev/null || fail "no page of a run of one pipeline"

@@ -3,7 +3,7 @@
 /** What `dunlin model eval` finds, as one flat list of figures: judge.c makes it, figures.c prints
  * it. */
 #include "cmd/cmd.h"
-#include "cmd/model_rows.h"
+#include "cmd/model_parts.h"
 #include "cmd/suite.h"
 
 /** One model in one precision, and what it decided for the texts of each task. */

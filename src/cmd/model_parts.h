@@ -3,9 +3,7 @@
 /** The subcommands of `dunlin model`, a file each, and what they share. */
 #include "cmd/cmd.h"
 #include "io/json_write.h"
-#include "model/model.h"
-#include "text/normalise.h"
-#include "text/tokeniser.h"
+#include "run/rows.h"
 
 /** What the command line says; a NULL or 0 was not given. */
 typedef struct dn_model_options {
@@ -26,28 +24,6 @@ dn_status dn_model_cmd_bench(const dn_model_options *options);
 dn_status dn_model_cmd_compare(const dn_model_options *options);
 dn_status dn_model_cmd_eval(const dn_model_options *options);
 dn_status dn_model_cmd_outliers(const dn_model_options *options);
-
-/** Text as a model reads it. */
-typedef struct dn_model_texts {
-    dn_tokeniser *tokeniser;
-    dn_token_cache *cache;
-    dn_convention convention;
-    dn_normaliser normaliser;
-    int max_tokens;
-} dn_model_texts;
-
-/** MODEL errors of the tokeniser's files, and when its vocabulary does not fit the embedding.
- *  ownership  the caller: dn_model_texts_close, also after an error */
-dn_status dn_model_texts_open(const char *dir, const dn_model_info *info, dn_model_texts *out);
-void dn_model_texts_close(dn_model_texts *texts);
-
-/** Normalises, tokenises and cuts valid UTF-8; the number of ids, at most max_tokens. */
-int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids);
-
-/** The same with a second segment behind the first, between the same special tokens, where
- * second.ptr is not NULL; of a pair that is too long the first is cut. */
-int32_t dn_model_texts_encode_pair(dn_model_texts *texts, dn_span text, dn_span second,
-                                   int32_t *ids);
 
 /** What a batch gave for one of its rows, as an object: "labels" (softmax: the most probable;
  * sigmoid: those above 0.5), "scores", and where the model has such heads "entities"

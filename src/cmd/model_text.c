@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_TOKENS = 2048, BATCH_ROWS = 256 };
-
 /* A line of standard input, without its end. */
 typedef struct line_reader {
     char *bytes;
@@ -105,83 +103,47 @@ dn_status dn_model_cmd_tokenize(const dn_model_options *options) {
 
 /* ---- score ---- */
 
-/* Lines gathered into one batch; their results are printed together, in order. */
+/* Results are printed a batch at a time, in the order of the lines. */
 typedef struct scoring {
-    dn_model *model;
+    dn_row_scorer *rows;
     const dn_model_info *info;
-    dn_model_texts texts;
-    dn_workspace *workspace;
-    int32_t *token, row_start[BATCH_ROWS + 1];
-    int n_rows, n_tokens, max_tokens;
-    float *score;
     line_reader reader;
     dn_out out;
 } scoring;
 
-static dn_status flush(scoring *s) {
-    if (s->n_rows == 0) {
-        return DN_OK;
-    }
-    dn_batch batch = {s->n_rows, s->n_tokens, s->token, s->row_start};
-    DN_TRY(dn_model_score(s->model, s->workspace, &batch, s->score));
-    for (int row = 0; row < s->n_rows; row++) {
-        dn_model_write_row(s->info, &batch, row, s->score, &s->out);
-        print_line(&s->out);
-    }
-    s->n_rows = s->n_tokens = 0;
-    return DN_OK;
+static void print_row(void *ctx, const dn_row_scores *scores) {
+    scoring *s = ctx;
+    dn_model_write_row(s->info, scores->batch, scores->row, scores->batch_score, &s->out);
+    print_line(&s->out);
 }
 
 static dn_status add_line(scoring *s, dn_span line) {
-    if (write_bad_line(&s->reader, line, &s->out)) {
-        dn_out bad = s->out;
-        s->out = (dn_out){0};
-        dn_status status = flush(s);
+    dn_out bad = {0};
+    if (write_bad_line(&s->reader, line, &bad)) {
+        dn_status status = dn_row_scorer_flush(s->rows);
         print_line(&bad);
         dn_out_free(&bad);
         return status;
     }
-    if (s->n_rows == BATCH_ROWS || s->n_tokens + s->info->max_tokens > s->max_tokens) {
-        DN_TRY(flush(s));
-    }
-    s->n_tokens += dn_model_texts_encode(&s->texts, line, s->token + s->n_tokens);
-    s->row_start[++s->n_rows] = s->n_tokens;
-    return DN_OK;
+    return dn_row_scorer_add(s->rows, 0, line, (dn_span){0});
 }
 
-static dn_status score_open(scoring *s, const dn_model_options *options) {
+static dn_status score_lines(scoring *s, const dn_model_options *options) {
     const dn_kernels *kernels;
     DN_TRY(dn_kernels_select(options->backend, &kernels));
-    DN_TRY(dn_model_open(options->dir, kernels, &s->model));
-    s->info = dn_model_describe(s->model);
-    DN_TRY(dn_model_texts_open(options->dir, s->info, &s->texts));
-    s->max_tokens = s->info->max_tokens > BATCH_TOKENS ? s->info->max_tokens : BATCH_TOKENS;
-    s->token = dn_alloc_array((size_t)s->max_tokens, sizeof *s->token);
-    s->score = dn_alloc_array(dn_model_score_floats(s->model, BATCH_ROWS, s->max_tokens),
-                              sizeof *s->score);
-    return dn_workspace_new(s->model, s->max_tokens, BATCH_ROWS, &s->workspace);
-}
-
-static dn_status score_lines(scoring *s) {
+    DN_TRY(dn_row_scorer_open(options->dir, kernels, false, print_row, s, &s->rows));
+    s->info = dn_row_scorer_info(s->rows);
     for (dn_span line; next_line(&s->reader, &line);) {
         DN_TRY(add_line(s, line));
     }
-    return flush(s);
+    return dn_row_scorer_flush(s->rows);
 }
 
 dn_status dn_model_cmd_score(const dn_model_options *options) {
-    scoring *s = dn_alloc(sizeof *s);
-    dn_status status = score_open(s, options);
-    if (status == DN_OK) {
-        status = score_lines(s);
-    }
-    dn_status read = finish(&s->reader);
-    free(s->score);
-    dn_out_free(&s->out);
-    free(s->token);
-    dn_model_texts_close(&s->texts);
-    dn_workspace_free(s->workspace);
-    dn_model_close(s->model);
-    free(s);
+    scoring s = {0};
+    dn_status status = score_lines(&s, options);
+    dn_status read = finish(&s.reader);
+    dn_row_scorer_close(s.rows);
+    dn_out_free(&s.out);
     return status != DN_OK ? status : read;
 }

@@ -1,4 +1,4 @@
-#include "cmd/model_rows.h"
+#include "run/rows.h"
 
 #include "base/memory.h"
 
@@ -56,13 +56,17 @@ dn_status dn_row_scorer_flush(dn_row_scorer *s) {
     if (batch.n_rows == 0) {
         return DN_OK;
     }
+    s->n_rows = 0; /* also where scoring fails */
     DN_TRY(dn_model_score(s->model, s->workspace, &batch, s->score));
     for (int row = 0; row < batch.n_rows; row++) {
-        dn_row_scores scores = {s->number[row], s->row_start[row + 1] - s->row_start[row],
-                                s->score + (size_t)row * (size_t)s->info->score_width};
+        dn_row_scores scores = {s->number[row],
+                                s->row_start[row + 1] - s->row_start[row],
+                                s->score + (size_t)row * (size_t)s->info->score_width,
+                                &batch,
+                                row,
+                                s->score};
         s->visit(s->ctx, &scores);
     }
-    s->n_rows = 0;
     return DN_OK;
 }
 

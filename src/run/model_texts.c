@@ -1,5 +1,5 @@
 /** Text as a model reads it: normalised, tokenised, cut. */
-#include "cmd/model_parts.h"
+#include "run/model_texts.h"
 
 dn_status dn_model_texts_open(const char *dir, const dn_model_info *info, dn_model_texts *out) {
     *out = (dn_model_texts){.max_tokens = info->max_tokens};

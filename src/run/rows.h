@@ -1,14 +1,17 @@
-#ifndef DN_CMD_MODEL_ROWS_H
-#define DN_CMD_MODEL_ROWS_H
+#ifndef DN_RUN_ROWS_H
+#define DN_RUN_ROWS_H
 /** Texts through a model, in batches, as a job's stages and scorer take them: normalised,
  * tokenised, cut. */
-#include "cmd/model_parts.h"
+#include "run/model_texts.h"
 
 /** What came of a text: the number that it was added with, its scores (dn_model_score's columns of
- * a row) or logits, and how many tokens it had. */
+ * a row) or logits, how many tokens it had, and the batch that it was row `row` of. */
 typedef struct dn_row_scores {
     int number, n_tokens;
     const float *score;
+    const dn_batch *batch;
+    int row;
+    const float *batch_score; /**< as dn_model_score made it */
 } dn_row_scores;
 typedef void dn_row_visit(void *ctx, const dn_row_scores *row);
 

@@ -150,7 +150,9 @@ static void expect_parts_add_up(const dn_kernels *kernels, dn_embed_args args, i
     const float *word = args.word;
     args.gamma = args.beta = NULL, args.out = whole.at;
     kernels->embed(&args);
-    memset(sum.at, 0, n * sizeof *sum.at);
+    for (size_t j = 0; j < n; j++) {
+        sum.at[j] = 0;
+    }
     for (int i = 0; i < 3; i++) {
         args.first_word = edge[i];
         args.n_words = i == 2 ? words - edge[i] : edge[i + 1] - edge[i];

@@ -73,6 +73,17 @@ killed leader 0
 drained usr1 USR1 launcher
 drained term TERM both
 
+# Ctrl-C at a terminal reaches launcher and ranks; the launcher may kill them before they have drained
+start "$tmp/ctrl_c"
+# shellcheck disable=SC2046
+kill -s INT "$(children "$job")" $(ranks_of "$job")
+status=0
+wait "$job" || status=$?
+case $status in
+0 | 124) fail "Ctrl-C: status $status: $(cat "$tmp/err")" ;;
+esac
+goes_on Ctrl-C "$tmp/ctrl_c"
+
 # seen while it runs: both ranks, the follower with its model thread alone; and what a second signal does
 start "$tmp/top"
 await 30 test -s "$tmp/top/status/r0001.json" || fail "no status of the follower"

@@ -10,7 +10,8 @@
 typedef struct dn_eval_side {
     char *dir;
     const dn_kernels *kernels;
-    char *name; /**< in tables: the precision, and the directory where there are two */
+    bool wants_logits; /**< judged has logits; what it says of decisions means nothing then */
+    char *name;        /**< in tables: the precision, and the directory where there are two */
     struct dn_judged *judged; /**< [n_tasks] */
 } dn_eval_side;
 
@@ -19,9 +20,13 @@ typedef struct dn_judged {
     dn_outcomes *outcomes;
     bool *of;            /**< [n_labels]: the metric's labels, NULL: all */
     uint64_t label_hash; /**< of their names, in order */
+    dn_head_kind kind;
     int n_labels, n_decisions, n_undecided;
+    float undecided_below;
     float *confidence; /**< [n_decisions]: of the label of a text, or of each label of a sigmoid */
     bool *right;       /**< [n_decisions] */
+    float *logit;      /**< [n_rows][n_labels] where they are wanted */
+    bool *label;       /**< [n_rows][n_labels]: the right ones, where logits are wanted */
     uint8_t *length;   /**< [n_rows]: which of dn_eval_lengths its tokens are in */
 } dn_judged;
 

@@ -19,6 +19,7 @@ typedef struct judging {
     const dn_model_head **head; /**< [n_tasks], NULL: the model has none */
     bool *right, *decided;      /**< [most labels] */
     int *seen;                  /**< [n_tasks]: texts so far */
+    bool wants_logits;
 } judging;
 
 static const dn_model_head *find_head(const dn_model_info *info, const char *name) {
@@ -112,6 +113,7 @@ static void decide_one(const judging *j, const dn_model_head *head, const float 
     j->decided[best] = true;
     to->confidence[to->n_decisions] = score[best];
     to->right[to->n_decisions++] = j->right[best];
+    to->n_undecided += score[best] < head->undecided_below;
 }
 
 static void decide_each(const judging *j, const dn_model_head *head, const float *score,
@@ -139,6 +141,11 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
     mark_labels(j, row, head);
     (head->kind == DN_HEAD_SIGMOID ? decide_each : decide_one)(j, head, scores->score + head->begin,
                                                                to);
+    if (to->logit) {
+        size_t n = (size_t)head->n_labels, at = (size_t)j->seen[row->task] * n;
+        memcpy(to->logit + at, scores->score + head->begin, n * sizeof *to->logit);
+        memcpy(to->label + at, j->right, n * sizeof *to->label);
+    }
     dn_outcomes_add(to->outcomes, j->right, j->decided);
     to->length[j->seen[row->task]++] = length_of(scores->n_tokens);
 }
@@ -172,10 +179,16 @@ static void open_task(const judging *j, int t) {
            each = head->kind == DN_HEAD_SIGMOID ? (size_t)head->n_labels : 1;
     *to = (dn_judged){.outcomes = dn_outcomes_new(head->n_labels),
                       .label_hash = hash_labels(head),
+                      .kind = head->kind,
+                      .undecided_below = head->undecided_below,
                       .n_labels = head->n_labels,
                       .confidence = dn_alloc_array(n * each, sizeof *to->confidence),
                       .right = dn_alloc_array(n * each, sizeof *to->right),
                       .length = dn_alloc_array(n, sizeof *to->length)};
+    if (j->wants_logits) {
+        to->logit = dn_alloc_array(n * (size_t)head->n_labels, sizeof *to->logit);
+        to->label = dn_alloc_array(n * (size_t)head->n_labels, sizeof *to->label);
+    }
     if (task->of.n) {
         to->of = dn_alloc_array((size_t)head->n_labels, sizeof *to->of);
         for (int i = 0; i < task->of.n; i++) {
@@ -199,11 +212,14 @@ dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
     side->judged = dn_alloc_array(n_tasks, sizeof *side->judged);
     judging j = {.suite = suite,
                  .judged = side->judged,
+                 .wants_logits = side->wants_logits,
                  .head = dn_alloc_array(n_tasks, sizeof(dn_model_head *)),
                  .seen = dn_alloc_array(n_tasks, sizeof(int))};
     dn_row_scorer *scorer = NULL;
     dn_status status;
-    DN_TRY_GO(dn_row_scorer_open(side->dir, side->kernels, false, take_row, &j, &scorer), done);
+    DN_TRY_GO(
+        dn_row_scorer_open(side->dir, side->kernels, side->wants_logits, take_row, &j, &scorer),
+        done);
     find_heads(&j, dn_row_scorer_info(scorer));
     DN_TRY_GO(check(&j), done);
     for (int t = 0; t < suite->n_tasks; t++) {
@@ -229,6 +245,8 @@ void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side) {
         free(to->confidence);
         free(to->right);
         free(to->length);
+        free(to->logit);
+        free(to->label);
     }
     free(side->judged);
     free(side->dir);

@@ -52,6 +52,9 @@ static void measure_model(const measuring *m, int t, const dn_eval_side *side) {
     dn_figure *to = dn_figures_add(m->figures, DN_FIGURE_MODEL, task->name, side->name);
     measure_rows(m, task, judged, all_of(judged), to);
     to->error = dn_calibration_error(judged->confidence, judged->right, n);
+    if (judged->undecided_below > 0) {
+        to->undecided = (double)judged->n_undecided / judged->n_decisions;
+    }
     to->noise = dn_calibration_noise(judged->confidence, n, NOISE_DRAWS, SEED);
 }
 

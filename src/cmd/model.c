@@ -19,6 +19,7 @@ static const char help[] =
     "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE] [--output "
     "FORM]\n"
     "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
+    "       dunlin model calibrate DIR SUITE [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
@@ -42,6 +43,9 @@ static const char help[] =
     "             slices, and two models or precisions text by text. SUITE is a file, or tweets, "
     "languages, mail or samples\n"
     "             once `python3 datasets/suites.py` has made these\n"
+    "  calibrate  fits a temperature to each head that the suite has texts for, so that a score of "
+    "0.8 is right in 8 of 10\n"
+    "             cases, and writes it to DIR/config.json; labels stay as they are\n"
     "  outliers   which inputs of each layer int8 should keep apart, for DIR/outliers.json\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
@@ -114,6 +118,7 @@ static const action actions[] = {
     {"bench", "bkjro", "DIR", false, dn_model_cmd_bench},
     {"compare", "bato", "DIR", false, dn_model_cmd_compare},
     {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
+    {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},
     {0},
 };
@@ -205,7 +210,7 @@ static dn_status run(int argc, char **argv) {
     }
     return dn_cmd_usage("model",
                         "'%s' is none of tokenize, score, describe, check, import, bench, compare, "
-                        "eval, outliers",
+                        "eval, calibrate, outliers",
                         argv[optind]);
 }
 

@@ -11,7 +11,8 @@ static void print_head(const dn_model_head *head) {
     for (int i = 0; head->labels && i < head->n_labels; i++) {
         printf("%s %s", i ? "," : "", head->labels[i]);
     }
-    printf("\n");
+    printf(head->temperature != 1 ? ", temperature %.4g" : "", (double)head->temperature);
+    printf(head->undecided_below > 0 ? ", und below %g\n" : "\n", (double)head->undecided_below);
 }
 
 dn_status dn_model_cmd_describe(const dn_model_options *options) {

@@ -8,7 +8,7 @@
 /** What the command line says; a NULL or 0 was not given. */
 typedef struct dn_model_options {
     char *dir;
-    const char *to; /**< import: the directory that is made; eval: the suite */
+    const char *to; /**< import: the directory that is made; eval, calibrate: the suite */
     const char *backend, *against, *texts;
     const char *normalise, *head, *type;
     int max_tokens, batch, threads, runs;
@@ -24,6 +24,7 @@ dn_status dn_model_cmd_bench(const dn_model_options *options);
 dn_status dn_model_cmd_compare(const dn_model_options *options);
 dn_status dn_model_cmd_eval(const dn_model_options *options);
 dn_status dn_model_cmd_outliers(const dn_model_options *options);
+dn_status dn_model_cmd_calibrate(const dn_model_options *options);
 
 /** What a batch gave for one of its rows, as an object: "labels" (softmax: the most probable;
  * sigmoid: those above 0.5), "scores", and where the model has such heads "entities"

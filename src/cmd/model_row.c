@@ -10,12 +10,8 @@ typedef struct row_scores {
 } row_scores;
 
 static void write_label(const row_scores *s, const dn_model_head *head, dn_out *out) {
-    const float *score = s->row + head->begin;
-    int best = 0;
-    for (int i = 1; i < head->n_labels; i++) {
-        best = score[i] > score[best] ? i : best;
-    }
-    dn_out_string(out, dn_span_of(head->labels[best]));
+    int label = dn_head_decide(head, s->row + head->begin);
+    dn_out_string(out, dn_span_of(head->labels[label]));
 }
 
 static void write_labels(const row_scores *s, const dn_model_head *head, dn_out *out) {

@@ -48,6 +48,7 @@ void dn_chunk_reset(dn_chunk *chunk) {
     chunk->sequence = 0;
     chunk->next = 0;
     chunk->n_rows = chunk->n_sel = chunk->n_letters = chunk->n_cut = 0;
+    chunk->n_undecided = 0;
     chunk->payload_bytes = 0;
     chunk->times = (dn_chunk_times){0};
     chunk->scorer_data = NULL;

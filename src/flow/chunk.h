@@ -61,7 +61,8 @@ typedef struct dn_chunk {
     uint16_t sel[DN_CHUNK_ROWS];
     uint32_t n_letters;
     dn_letter *letters;
-    uint32_t n_cut; /**< texts longer than the model reads, counted by the stage that cuts */
+    uint32_t n_cut;       /**< texts longer than the model reads, counted by the stage that cuts */
+    uint32_t n_undecided; /**< labels that are "und", counted by the models */
     void *column[DN_MAX_FIELDS];
     dn_chunk_times times;
     void *scorer_data;     /**< the scorer's own, while it holds the chunk */

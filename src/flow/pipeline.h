@@ -143,6 +143,7 @@ typedef struct dn_pipeline_stats {
     int64_t fate[DN_FATES]; /**< by dn_fate */
     int64_t tokens;         /**< that models read, by each tokeniser of the pipeline */
     int64_t texts_cut;      /**< texts of which the model read only the beginning */
+    int64_t undecided;      /**< labels that are "und": below the threshold of their head */
     int n_parts;
     dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, models, sinks, letters */
     int n_rings;

@@ -76,7 +76,7 @@ struct dn_pipeline {
     dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter[DN_MAX_SCORERS],
         sink_meter[DN_MAX_SINKS], letters_meter;
-    _Atomic int64_t fate[DN_FATES], tokens, texts_cut;
+    _Atomic int64_t fate[DN_FATES], tokens, texts_cut, undecided;
     dn_pipeline_latency latency; /**< sink thread */
 };
 

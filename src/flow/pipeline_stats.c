@@ -72,6 +72,7 @@ void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
     }
     stats->tokens = atomic_load_explicit(&pipeline->tokens, memory_order_relaxed);
     stats->texts_cut = atomic_load_explicit(&pipeline->texts_cut, memory_order_relaxed);
+    stats->undecided = atomic_load_explicit(&pipeline->undecided, memory_order_relaxed);
     read_parts(pipeline, stats);
     if (!pipeline->env.follows) {
         add_ring(stats, "free", pipeline->free_chunks);

@@ -1,12 +1,14 @@
 #include "io/json.h"
 
 #include "base/memory.h"
+#include "io/publish.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct dn_json {
     json_t *root;
@@ -169,6 +171,28 @@ dn_status dn_json_real(const dn_json_at *at, double min, double max, double *out
     }
     *out = value;
     return DN_OK;
+}
+
+void dn_json_put_real(const dn_json_at *object, const char *key, double value) {
+    json_object_set_new((json_t *)(uintptr_t)object->value, key, json_real(value));
+}
+
+dn_status dn_json_save(const dn_json *doc, const char *path) {
+    char *part = dn_format("%s.part", path);
+    FILE *file = fopen(part, "wb");
+    dn_status status = DN_OK;
+    if (!file) {
+        status = DN_FAIL(CANT_CREATE, "%s: cannot be made: %s", part, strerror(errno));
+    } else {
+        bool failed = json_dumpf(doc->root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 ||
+                      fputc('\n', file) == EOF;
+        if (fclose(file) != 0 || failed) {
+            status = DN_FAIL(IO, "%s: cannot be written: %s", part, strerror(errno));
+        }
+    }
+    status = status == DN_OK ? dn_publish_replace(part, path) : status;
+    free(part);
+    return status;
 }
 
 /** Appends like snprintf, from the root down: "dunlin.heads[1].name". */

@@ -76,6 +76,13 @@ dn_status dn_json_bool(const dn_json_at *at, bool *out);
 dn_status dn_json_int(const dn_json_at *at, int64_t min, int64_t max, int64_t *out);
 dn_status dn_json_real(const dn_json_at *at, double min, double max, double *out);
 
+/** Puts a number into an object of the document, in place of an older one of that key. */
+void dn_json_put_real(const dn_json_at *object, const char *key, double value);
+
+/** Writes the document, indented by two, over the file: whole or not at all. Numbers have 15
+ * digits. CANT_CREATE, IO, NO_SPACE.      blocks  on the disk */
+dn_status dn_json_save(const dn_json *doc, const char *path);
+
 /** Records "<origin>: <path>: <message>" with the document's error code and returns FATAL. */
 dn_status dn_json_fail(const dn_json_at *at, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "model/sentences.h"
+#include "model/temperature.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,12 +39,27 @@ static dn_status choose_pooling(const dn_json_at *at, dn_pooling *out) {
     return DN_OK;
 }
 
+int dn_head_decide(const dn_model_head *head, const float *score) {
+    int best = 0;
+    for (int i = 1; i < head->n_labels; i++) {
+        best = score[i] > score[best] ? i : best;
+    }
+    return score[best] < head->undecided_below ? head->n_labels : best;
+}
+
+/** Room for n labels and the one behind them. */
+static const char **new_labels(size_t n) {
+    const char **words = dn_alloc_array(n + 1, sizeof *words);
+    words[n] = DN_UNDECIDED;
+    return words;
+}
+
 /** Adds the head; `labels` is owned by the config from here on. Its columns come with
  * place_heads. */
 static void add_head(dn_config *config, const char *name, dn_head_kind kind, const char **labels,
                      size_t n) {
-    config->model_head[config->n_model_heads++] =
-        (dn_model_head){.name = name, .kind = kind, .labels = labels, .n_labels = (int)n};
+    config->model_head[config->n_model_heads++] = (dn_model_head){
+        .name = name, .kind = kind, .labels = labels, .n_labels = (int)n, .temperature = 1};
 }
 
 /** Columns: heads on pooled texts first, so that one matrix product makes them; then embeddings.
@@ -94,7 +110,7 @@ static dn_status add_listed(dn_config *config, const char *name, dn_head_kind ki
                             const dn_json_at *list) {
     DN_TRY(check_label_count(list, kind));
     size_t n = dn_json_count(list);
-    const char **words = dn_alloc_array(n, sizeof *words);
+    const char **words = new_labels(n);
     add_head(config, name, kind, words, n);
     for (size_t i = 0; i < n; i++) {
         dn_json_at item = dn_json_item(list, i);
@@ -108,7 +124,7 @@ static dn_status add_mapped(dn_config *config, const char *name, dn_head_kind ki
                             const dn_json_at *map) {
     DN_TRY(check_label_count(map, kind));
     size_t n = dn_json_count(map);
-    const char **words = dn_alloc_array(n, sizeof *words);
+    const char **words = new_labels(n);
     add_head(config, name, kind, words, n);
     for (size_t i = 0; i < n; i++) {
         char key[24];
@@ -152,6 +168,34 @@ static dn_status read_embedding(const dn_json_at *head, dn_config *config, const
     return DN_OK;
 }
 
+/** How the newest head's scores become labels: the same keys in its own object, or in "dunlin" for
+ * the checkpoint's head. */
+static dn_status read_decision(const dn_json_at *object, dn_config *config) {
+    dn_model_head *head = &config->model_head[config->n_model_heads - 1];
+    double temperature = 1, below = 0;
+    dn_json_at at;
+    if (dn_json_find(object, "temperature", &at)) {
+        if (head->kind > DN_HEAD_SIGMOID) {
+            return dn_json_fail(&at, "is for heads of kind softmax and sigmoid");
+        }
+        DN_TRY(dn_json_real(&at, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX, &temperature));
+    }
+    if (dn_json_find(object, "undecided_below", &at)) {
+        if (head->kind != DN_HEAD_SOFTMAX) {
+            return dn_json_fail(&at, "is for heads of kind softmax");
+        }
+        DN_TRY(dn_json_real(&at, 0, 1, &below));
+    }
+    for (int i = 0; below > 0 && i < head->n_labels; i++) {
+        if (strcmp(head->labels[i], DN_UNDECIDED) == 0) {
+            return dn_json_fail(&at, "the head has a label \"" DN_UNDECIDED "\" of its own");
+        }
+    }
+    head->temperature = (float)temperature;
+    head->undecided_below = (float)below;
+    return DN_OK;
+}
+
 static dn_status read_head(const dn_json_at *head, dn_config *config) {
     dn_json_at at;
     const char *name;
@@ -164,7 +208,8 @@ static dn_status read_head(const dn_json_at *head, dn_config *config) {
         return read_embedding(head, config, name);
     }
     DN_TRY(dn_json_need(head, "labels", DN_JSON_ARRAY, &at));
-    return add_listed(config, name, (dn_head_kind)kind, &at);
+    DN_TRY(add_listed(config, name, (dn_head_kind)kind, &at));
+    return read_decision(head, config);
 }
 
 static dn_status read_pooling(const dn_json_at *dunlin, dn_config *config) {
@@ -236,7 +281,7 @@ static dn_status add_classifier(const dn_json_at *root, dn_config *config, const
         DN_TRY(dn_json_need(root, "id2label", DN_JSON_OBJECT, &map));
         return add_mapped(config, name, kind, &map);
     }
-    const char **words = dn_alloc_array(2, sizeof *words);
+    const char **words = new_labels(2);
     words[0] = "LABEL_0";
     words[1] = "LABEL_1";
     add_head(config, name, kind, words, 2);
@@ -310,6 +355,7 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
         add_embedding(config, name ? name : "embedding", form);
     } else if (!listed) {
         DN_TRY(read_own_head(root, config, name));
+        DN_TRY(has_dunlin ? read_decision(&dunlin, config) : DN_OK);
     }
     place_heads(config);
     return DN_OK;

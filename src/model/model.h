@@ -28,9 +28,17 @@ typedef struct dn_model_head {
     const char *name;
     dn_head_kind kind;
     int n_labels;              /**< its columns */
-    const char *const *labels; /**< NULL for an embedding */
+    const char *const *labels; /**< NULL for an embedding; behind the last stands DN_UNDECIDED */
     int begin;                 /**< its first column in the score rows, or in the token scores */
+    float temperature;         /**< what its logits are divided by: already in its weights */
+    float undecided_below;     /**< softmax: a text whose best label is less probable has none */
 } dn_model_head;
+
+#define DN_UNDECIDED "und"
+
+/** The label of one row's probabilities of a softmax head: the most probable one, or n_labels, the
+ * place of DN_UNDECIDED, below the head's threshold. */
+int dn_head_decide(const dn_model_head *head, const float *score);
 
 typedef struct dn_model_info {
     const char *dir, *architecture; /**< model_type: "bert" ... */

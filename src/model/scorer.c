@@ -140,10 +140,13 @@ static dn_status add_label(const dn_scorer_conf *conf, dn_scorer_head *to, dn_sc
                       .type = DN_LABEL,
                       .width = 1,
                       .labels = to->head->labels,
-                      .n_labels = to->head->n_labels,
+                      .n_labels = to->head->n_labels + (to->head->undecided_below > 0),
                       .units = "",
                       .group = "labels",
-                      .long_name = "the most probable class"};
+                      .long_name = to->head->undecided_below > 0
+                                       ? "the most probable class, und where its probability is "
+                                         "below the head's threshold"
+                                       : "the most probable class"};
     return add_column(conf, field, schema, &to->label_field);
 }
 

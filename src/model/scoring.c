@@ -165,14 +165,6 @@ dn_chunk *dn_scoring_take(dn_scorer *scoring) {
     return chunk;
 }
 
-static int largest(const float *x, int n) {
-    int best = 0;
-    for (int i = 1; i < n; i++) {
-        best = x[i] > x[best] ? i : best;
-    }
-    return best;
-}
-
 /** Scores of one text: of its row and of its n tokens. */
 typedef struct row_scores {
     const float *row, *token;
@@ -195,7 +187,9 @@ static void write_row(dn_scorer *scoring, dn_chunk *chunk, uint32_t row, const r
             memcpy(dn_chunk_f32(chunk, to->score_field) + row * n, from, n * sizeof *from);
         }
         if (to->label_field >= 0) {
-            dn_chunk_label(chunk, to->label_field)[row] = (uint8_t)largest(from, (int)n);
+            int label = dn_head_decide(to->head, from);
+            dn_chunk_label(chunk, to->label_field)[row] = (uint8_t)label;
+            chunk->n_undecided += label == to->head->n_labels;
         }
         if (to->spans_field >= 0) {
             write_spans(scoring, to->head, scores, chunk,

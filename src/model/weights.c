@@ -23,6 +23,7 @@ typedef struct loader {
 typedef struct block {
     char name[MAX_NAME];
     dn_slice rows;
+    float divisor; /**< of weights and bias; 0: they are taken as they are */
 } block;
 
 static float *floats(size_t n) {
@@ -125,12 +126,22 @@ static dn_status read_bias(loader *load, const char *owner, dn_slice rows, float
     return status;
 }
 
+static void divide(float *x, size_t n, float divisor) {
+    for (size_t i = 0; i < n; i++) {
+        x[i] /= divisor;
+    }
+}
+
 static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, dn_slice columns,
                              float *matrix, float *bias) {
     for (int i = 0; i < n_blocks; i++) {
         dn_slice rows = blocks[i].rows;
         DN_TRY(read_slice(load, blocks[i].name, rows, columns, matrix));
         DN_TRY(read_bias(load, blocks[i].name, rows, bias));
+        if (blocks[i].divisor != 0) {
+            divide(matrix, (size_t)rows.n * (size_t)columns.n, blocks[i].divisor);
+            divide(bias, (size_t)rows.n, blocks[i].divisor);
+        }
         matrix += (size_t)rows.n * (size_t)columns.n;
         bias += rows.n;
     }
@@ -206,7 +217,7 @@ static dn_status read_qkv(loader *load, const char *layer, const dn_inputs *inpu
                           dn_dense *dense) {
     const dn_family *family = load->family;
     const char *const names[] = {family->query, family->key, family->value};
-    block blocks[3];
+    block blocks[3] = {0};
     for (int i = 0; i < 3; i++) {
         blocks[i].rows = load->shard->width;
         snprintf(blocks[i].name, MAX_NAME, "%s%s", layer, names[i]);
@@ -260,15 +271,17 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
     return read_norm(load, norm, config->embedding, &out->embedding_norm);
 }
 
-/** The heads of one matrix: those on texts, or those on tokens. */
+/** A head's temperature is in its weights and bias, so that no backend has to know of it.
+ * The heads of one matrix: those on texts, or those on tokens. */
 static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out) {
     const dn_config *config = load->config;
-    block blocks[MAX_BLOCKS];
+    block blocks[MAX_BLOCKS] = {0};
     int n = 0;
     for (int i = 0; i < config->n_model_heads; i++) {
         const dn_model_head *head = &config->model_head[i];
         if (head->kind != DN_HEAD_EMBEDDING && (head->kind == DN_HEAD_TOKENS) == tokens) {
             blocks[n].rows = dn_slice_whole(head->n_labels);
+            blocks[n].divisor = head->temperature;
             dn_config_head_tensor(config, head, MAX_NAME, blocks[n++].name);
         }
     }

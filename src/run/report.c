@@ -94,6 +94,7 @@ static void merge_stats(dn_pipeline_stats *into, const dn_pipeline_stats *from) 
     into->records_in += from->records_in;
     into->tokens += from->tokens;
     into->texts_cut += from->texts_cut;
+    into->undecided += from->undecided;
     for (int i = 0; i < DN_FATES; i++) {
         into->fate[i] += from->fate[i];
     }

@@ -44,6 +44,10 @@ static void print_counts(const dn_pipeline_report *p, FILE *out) {
         fprintf(out, "  cut        %lld texts were longer than the model reads (max_tokens)\n",
                 (long long)p->stats.texts_cut);
     }
+    if (p->stats.undecided) {
+        fprintf(out, "  undecided  %lld labels are und: below the threshold of their head\n",
+                (long long)p->stats.undecided);
+    }
 }
 
 static void print_latency(const char *name, const dn_hist *hist, FILE *out) {
@@ -203,6 +207,7 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
     }
     key_i64(out, "rows_reused", models.rows_reused);
     key_i64(out, "texts_cut", p->stats.texts_cut);
+    key_i64(out, "labels_undecided", p->stats.undecided);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
     dn_out_key(out, "model_peak_share");

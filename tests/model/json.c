@@ -95,6 +95,31 @@ CASE(files_have_a_limit) {
     remove_dir(dir);
 }
 
+CASE(a_number_put_in_is_all_that_changes) {
+    static const char before[] = "{\n  \"b\": 1e-12,\n  \"a\": [\n    \"\xc3\xa9\"\n  ]\n}\n";
+    static const char after[] =
+        "{\n  \"b\": 1e-12,\n  \"a\": [\n    \"\xc3\xa9\"\n  ],\n  \"t\": 1.25\n}\n";
+    char dir[64], path[128], text[sizeof after] = "";
+    dn_json *doc = NULL;
+    make_dir(dir);
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    write_bytes(dir, "config.json", before, strlen(before));
+    REQUIRE(dn_json_load(path, 100, DN_E_MODEL, &doc) == DN_OK);
+    dn_json_at root = dn_json_root(doc);
+    dn_json_put_real(&root, "t", 7);
+    dn_json_put_real(&root, "t", 1.25);
+    EXPECT_INT(dn_json_save(doc, path), DN_OK);
+    FILE *file = fopen(path, "rb");
+    REQUIRE(file);
+    EXPECT_INT(fread(text, 1, sizeof text, file), strlen(after));
+    fclose(file);
+    EXPECT_TEXT(text, after);
+    EXPECT_INT(dn_json_save(doc, "/nowhere/config.json"), DN_FATAL);
+    EXPECT_INT(dn_failure_last()->error, DN_E_CANT_CREATE);
+    dn_json_free(doc);
+    remove_dir(dir);
+}
+
 /* Source: FIPS 180-2, examples B.1 and of the empty message. */
 CASE(sha256_as_published) {
     char hex[DN_SHA256_HEX];

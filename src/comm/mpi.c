@@ -7,6 +7,7 @@
 
 #include <mpi.h>
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -236,9 +237,11 @@ static void add_parts(mpi_comm *own, float *values, size_t n) {
 static dn_status mpi_sum(dn_comm *comm, float *values, size_t count) {
     static const exchange_step scatter = {TAG_PART, "reduce-scatter", true},
                                collect = {TAG_SUM, "all-gather", false};
+    mpi_comm *own = (mpi_comm *)comm;
     slice mine = slice_of(comm, comm->rank, count);
+    assert(count <= own->room * (size_t)comm->size); /* dn_comm_reserve */
     DN_TRY(exchange_floats(comm, values, count, &scatter));
-    add_parts((mpi_comm *)comm, values + mine.begin, (size_t)mine.n);
+    add_parts(own, values + mine.begin, (size_t)mine.n);
     return exchange_floats(comm, values, count, &collect);
 }
 

@@ -91,7 +91,7 @@ static dn_status bind_job(run_state *run) {
 
 /* The job, the same on every rank, and the folder and topics, made by rank 0. */
 static dn_status prepare(run_state *run) {
-    DN_TRY(dn_grid_make(run->comm, run->options->tp, &run->grid));
+    DN_TRY(dn_grid_make(run->comm, run->options->tp > 0 ? run->options->tp : 1, &run->grid));
     DN_TRY(dn_placement_make(run->comm, run->grid.tp, &run->placement));
     if (run->comm->rank == 0 && run->comm->size > 1) {
         dn_log(DN_LOG_INFO, "plan\n%s", run->placement.table);

@@ -11,7 +11,7 @@ typedef struct dn_run_options {
     const char *job_file;
     const char *broker; /**< NULL: as the job says */
     dn_list set, only;
-    int tp;        /**< ranks that share each model; 1: none */
+    int tp;        /**< ranks that share each model; 0 and 1: none do */
     bool bounded;  /**< --until end */
     bool force;    /**< take the output folder over */
     bool progress; /**< show progress on standard error */

@@ -113,10 +113,18 @@ typedef struct dn_softmax_args {
     float *x;
 } dn_softmax_args;
 
+/** How many tokens a caller should pass at once over steps that feed each other, so that what lies
+ * between them stays near; 0: the whole batch. Results do not depend on it. */
+typedef struct dn_part_tokens {
+    int attention;    /**< q, k, v, attention, output: at least one row */
+    int feed_forward; /**< up, down */
+} dn_part_tokens;
+
 typedef struct dn_kernels {
     const char *name;      /**< "ref", "cpu" */
     const char *isa;       /**< "scalar", "avx2", "vnni", "amx" ...: what was chosen */
     const char *precision; /**< of linear(): "fp32", "int8", "bf16"; all else is fp32 always */
+    dn_part_tokens part_tokens;
     /** Prepares w[n][k] (row-major). The result is the caller's: dn_weight_free. The narrow
      * precisions round here, and refuse more than 8,192 inputs and weights that are not finite
      * (MODEL). */

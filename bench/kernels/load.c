@@ -45,6 +45,7 @@ static void draw_rows(load *l) {
         t += 28 + (int)draw(20.9f);
     }
     l->row_start[l->n_rows] = l->n_tokens;
+    l->part_start = dn_alloc_array((size_t)l->n_rows + 1, sizeof *l->part_start);
     l->token = dn_alloc_array((size_t)l->n_tokens, sizeof *l->token);
     for (int i = 0; i < l->n_tokens; i++) {
         l->token[i] = (int32_t)((draw(0.5f) + 0.5f) * (VOCABULARY - 1));
@@ -81,8 +82,8 @@ void load_free(load *l) {
         dn_weight_free(&l->layer[i].qkv), dn_weight_free(&l->layer[i].out);
         dn_weight_free(&l->layer[i].up), dn_weight_free(&l->layer[i].down);
     }
-    free(l->row_start), free(l->token), free(l->word), free(l->position), free(l->vector),
-        free(l->x), free(l->wide);
+    free(l->row_start), free(l->part_start), free(l->token), free(l->word), free(l->position),
+        free(l->vector), free(l->x), free(l->wide);
     free(l->hidden), free(l->qkv), free(l->inner), free(l->pooled), free(l->score),
         free(l->scratch);
     free(l);
@@ -197,17 +198,51 @@ static void softmax(const load *l) {
         .n_rows = l->n_rows, .stride = CLASSES, .classes = CLASSES, .x = l->score});
 }
 
-/** The whole encoder: embedding and six layers, as the model runs them. The attention's result
+/** The load cut to some tokens, without buffers of its own. */
+static load part_of(const load *l, int token, int n_tokens) {
+    load part = *l;
+    part.n_tokens = n_tokens;
+    part.hidden += (size_t)token * HIDDEN;
+    return part;
+}
+
+/** q, k, v to the attention's result of as many rows as go together; the row after them. The result
  * passes through the first columns of `inner`, which the next product overwrites. */
+static int run_attention(const load *l, const layer *w, int row) {
+    int end = row + 1, begin = l->row_start[row];
+    while (end < l->n_rows && l->row_start[end + 1] - begin <= l->kernels->part_tokens.attention) {
+        end++;
+    }
+    load part = part_of(l, begin, l->row_start[end] - begin);
+    part.n_rows = end - row, part.row_start = l->part_start;
+    for (int i = 0; i <= part.n_rows; i++) {
+        part.row_start[i] = l->row_start[row + i] - begin;
+    }
+    linear(&part, &w->qkv, part.hidden, DN_ACT_NONE, part.qkv);
+    attention_into(&part, part.inner);
+    linear_norm(&part, &w->out, part.inner, part.hidden, part.hidden);
+    return end;
+}
+
+/** The feed-forward of as many tokens as go together; the token after them. */
+static int run_feed_forward(const load *l, const layer *w, int token) {
+    int most = l->kernels->part_tokens.feed_forward, left = l->n_tokens - token;
+    load part = part_of(l, token, most > 0 && most < left ? most : left);
+    linear(&part, &w->up, part.hidden, DN_ACT_GELU, part.inner);
+    linear_norm(&part, &w->down, part.inner, part.hidden, part.hidden);
+    return token + part.n_tokens;
+}
+
+/** The whole encoder: embedding and six layers, as the model runs them. */
 static void encoder(const load *l) {
     embed(l);
     for (int i = 0; i < LAYERS; i++) {
-        const layer *w = &l->layer[i];
-        linear(l, &w->qkv, l->hidden, DN_ACT_NONE, l->qkv);
-        attention_into(l, l->inner);
-        linear_norm(l, &w->out, l->inner, l->hidden, l->hidden);
-        linear(l, &w->up, l->hidden, DN_ACT_GELU, l->inner);
-        linear_norm(l, &w->down, l->inner, l->hidden, l->hidden);
+        for (int row = 0; row < l->n_rows;) {
+            row = run_attention(l, &l->layer[i], row);
+        }
+        for (int token = 0; token < l->n_tokens;) {
+            token = run_feed_forward(l, &l->layer[i], token);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ typedef struct load {
     const dn_kernels *kernels;
     int n_tokens, n_rows;
     int32_t *row_start, *token;
+    int32_t *part_start; /**< where the rows of a part begin within it */
     layer layer[LAYERS];
     float *word, *position,
         *vector;                 /**< vector: bias, gamma, beta, type of any length up to INNER */

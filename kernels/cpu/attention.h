@@ -111,7 +111,7 @@ typedef struct mix {
     int length, n;
 } mix;
 
-static inline __attribute__((always_inline)) void mix_run(const mix *m, const int rows) {
+static DN_INLINE void mix_run(const mix *m, const int rows) {
     vec sum[TILE_ROWS][TILE_VECS];
     const float *share = m->share, *values = m->values;
     const size_t stride = m->stride;

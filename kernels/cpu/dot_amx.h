@@ -1,7 +1,7 @@
 #ifndef DN_CPU_DOT_AMX_H
 #define DN_CPU_DOT_AMX_H
-/** The inner kernel of narrow products in AMX tiles: sums[rows][32] = x[rows][k] panel, rows up to
- * 32. Before it stand the words of a precision: the types, DN_AMX_DOT, d_load, d_float.
+/** The inner kernel of narrow products in AMX tiles: sums[rows][32] (+)= x[rows][k] panel, rows up
+ * to 32. Before it stand the words of a precision: the types, DN_AMX_DOT, d_load, d_float.
  *
  *     tmm4 (x, rows 0-15)  ─┬─ tmm0 ─┬─ tmm1      the panel's columns: tmm6, tmm7
  *     tmm5 (x, rows 16-31) ─┴─ tmm2 ─┴─ tmm3
@@ -9,11 +9,18 @@
  * The panel is that of VNNI: 16 groups of inputs a step, of 32 columns each, two tiles side by
  * side. Rows beyond the block are computed from what lies in the buffer, and nobody reads them.
  *
- * The unit for tiles works alone for 64 cycles a step, so the vector units meanwhile finish the
- * sums of the tile before: scales, GELU and all cost little on top. */
-#include "kernels/cpu/narrow_finish.h"
-
-enum { NARROW_ROWS = 32, GROUP = 4 / sizeof(activation_t), AMX_STEP = 64 / sizeof(activation_t) };
+ * Finishing the tile before between the steps gains nothing: while the tiles' unit works, the
+ * vector units get one port of two (bench/lab). */
+enum {
+    NARROW_ROWS = 32,
+    GROUP = 4 / sizeof(activation_t),
+    AMX_STEP = 64 / sizeof(activation_t),
+    /* Inputs and outputs of one pass over a block. A block's 64 rows of so many inputs stay in the
+     * first level while the panels pass by, else rows and panel both come from the second: 15 % of
+     * the time at k = 1536 (Sapphire Rapids, 2026-11-29). */
+    NARROW_DEPTH = 12 * AMX_STEP,
+    NARROW_COLUMNS = 16 * TILE_COLS
+};
 
 /** Where rounded rows lie: a step of all rows, then the next, so that a tile is 1 KiB in one piece.
  */
@@ -31,17 +38,11 @@ typedef struct narrow_tile {
     const activation_t *x;
     narrow_strides strides;
     const weight_t *panel;
-    int k;    /**< a multiple of AMX_STEP */
-    int rows; /**< 1 to NARROW_ROWS */
+    sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
+    int k;      /**< a multiple of AMX_STEP */
+    int rows;   /**< 1 to NARROW_ROWS */
+    bool adds;  /**< to the sums that are there */
 } narrow_tile;
-
-/** The sums of a tile and of the one before, which waits to be finished. */
-typedef struct narrow_work {
-    _Alignas(64) sum_t of[2][NARROW_ROWS * TILE_COLS];
-    narrow_place place;
-    int waiting_rows;
-    int turn;
-} narrow_work;
 
 static inline int narrow_edge(int rows, int n_tiles, int i) {
     return i < n_tiles ? i * NARROW_ROWS : rows;
@@ -49,7 +50,7 @@ static inline int narrow_edge(int rows, int n_tiles, int i) {
 
 /** One configuration for all: eight tiles of 16 rows of 64 bytes. A thread holds tiles only between
  * these two, since their 8 KiB make its context switches dear. */
-static inline void tiles_begin(void) {
+static inline void narrow_begin(void) {
     static const struct {
         uint8_t palette, start_row, reserved[14];
         uint16_t row_bytes[16];
@@ -59,13 +60,25 @@ static inline void tiles_begin(void) {
              .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
     _tile_loadconfig(&all);
 }
-static inline void tiles_end(void) {
+static inline void narrow_end(void) {
     _tile_release();
 }
 
-static inline void narrow_begin(narrow_work *work) {
-    work->waiting_rows = work->turn = 0;
-    tiles_begin();
+static inline void tiles_load(const narrow_tile *t, bool is_tall) {
+    const size_t stride = TILE_COLS * sizeof *t->sum;
+    if (!t->adds) {
+        _tile_zero(0);
+        _tile_zero(1);
+        _tile_zero(2);
+        _tile_zero(3);
+        return;
+    }
+    _tile_loadd(0, t->sum, stride);
+    _tile_loadd(1, t->sum + 16, stride);
+    if (is_tall) {
+        _tile_loadd(2, t->sum + 16 * TILE_COLS, stride);
+        _tile_loadd(3, t->sum + 16 * TILE_COLS + 16, stride);
+    }
 }
 
 /** A step of all four tiles, or of the upper two. */
@@ -83,57 +96,36 @@ static inline void tiles_step(const activation_t *x, const weight_t *panel, bool
     }
 }
 
-static inline __attribute__((always_inline)) void tiles_run(const narrow_tile *t, narrow_work *work,
-                                                            const bool is_tall) {
+static DN_INLINE void tiles_run(const narrow_tile *t, const bool is_tall) {
     const activation_t *x = t->x;
     const weight_t *panel = t->panel;
-    const sum_t *waiting = work->of[!work->turn];
-    sum_t *to = work->of[work->turn];
-    const int n_steps = t->k / AMX_STEP;
-    const int share = (work->waiting_rows + n_steps - 1) / n_steps;
-    int done = 0;
-    _tile_zero(0);
-    _tile_zero(1);
-    _tile_zero(2);
-    _tile_zero(3);
-    for (int i = 0; i < n_steps; i++) {
+    const size_t stride = TILE_COLS * sizeof *t->sum;
+    tiles_load(t, is_tall);
+    for (int k = 0; k < t->k; k += AMX_STEP) {
         tiles_step(x, panel, is_tall);
         x += t->strides.step;
         panel += AMX_STEP * TILE_COLS;
-        if (done < work->waiting_rows) {
-            int end = done + share < work->waiting_rows ? done + share : work->waiting_rows;
-            narrow_finish(&work->place, waiting, done, end);
-            done = end;
-        }
     }
-    const size_t stride = TILE_COLS * sizeof *to;
-    _tile_stored(0, to, stride);
-    _tile_stored(1, to + 16, stride);
+    _tile_stored(0, t->sum, stride);
+    _tile_stored(1, t->sum + 16, stride);
     if (is_tall) {
-        _tile_stored(2, to + 16 * TILE_COLS, stride);
-        _tile_stored(3, to + 16 * TILE_COLS + 16, stride);
+        _tile_stored(2, t->sum + 16 * TILE_COLS, stride);
+        _tile_stored(3, t->sum + 16 * TILE_COLS + 16, stride);
     }
 }
 
-static void narrow_multiply(const narrow_tile *t, narrow_work *work, const narrow_place *place) {
+static void narrow_multiply(const narrow_tile *t) {
     if (t->rows > 16) {
-        tiles_run(t, work, true);
+        tiles_run(t, true);
     } else {
-        tiles_run(t, work, false);
+        tiles_run(t, false);
     }
-    work->place = *place, work->waiting_rows = t->rows;
-    work->turn = !work->turn;
-}
-
-static void narrow_end(narrow_work *work) {
-    tiles_end();
-    narrow_finish(&work->place, work->of[!work->turn], 0, work->waiting_rows);
 }
 
 /** Products of tiles that are at hand, into four sums. */
 static double narrow_burst(void) {
     enum { STEPS = 20000 };
-    tiles_begin();
+    narrow_begin();
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
@@ -146,7 +138,7 @@ static double narrow_burst(void) {
         DN_AMX_DOT(2, 4, 6);
         DN_AMX_DOT(3, 4, 6);
     }
-    tiles_end();
+    narrow_end();
     return 2.0 * 4 * STEPS * 16 * 16 * AMX_STEP;
 }
 

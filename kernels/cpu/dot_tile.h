@@ -5,9 +5,12 @@
  *
  *     panel  [k / GROUP][TILE_COLS][GROUP], 64-byte aligned
  */
-#include "kernels/cpu/narrow_finish.h"
-
-enum { NARROW_ROWS = TILE_ROWS, GROUP = 4 / sizeof(activation_t) };
+enum {
+    NARROW_ROWS = TILE_ROWS,
+    GROUP = 4 / sizeof(activation_t),
+    NARROW_DEPTH = DN_NARROW_MAX_INPUTS, /* all in one pass: sums never leave their registers */
+    NARROW_COLUMNS = TILE_COLS
+};
 
 /** Where rounded rows lie: each in one piece. */
 typedef struct narrow_strides {
@@ -23,17 +26,13 @@ typedef struct narrow_tile {
     const activation_t *x;
     narrow_strides strides;
     const weight_t *panel;
-    int k; /**< a multiple of GROUP */
-    int rows;
+    sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
+    int k;      /**< a multiple of GROUP */
+    int rows;   /**< 1 to TILE_ROWS */
+    bool adds;  /**< never: there is one pass */
 } narrow_tile;
 
-/** The sums of a tile on their way from its registers to their place. */
-typedef struct narrow_work {
-    _Alignas(64) sum_t of[NARROW_ROWS * TILE_COLS];
-} narrow_work;
-
-static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_tile *t, sum_t *to,
-                                                                  const int rows) {
+static DN_INLINE void narrow_tile_run(const narrow_tile *t, const int rows) {
     sums sum[TILE_ROWS][TILE_VECS];
     const weight_t *panel = t->panel;
     const size_t stride = t->strides.row;
@@ -74,20 +73,20 @@ static inline __attribute__((always_inline)) void narrow_tile_run(const narrow_t
     for (int r = 0; r < rows; r++) {
 #pragma GCC unroll 4
         for (int v = 0; v < TILE_VECS; v++) {
-            d_store(to + r * TILE_COLS + v * VW, sum[r][v]);
+            d_store(t->sum + r * TILE_COLS + v * VW, sum[r][v]);
         }
     }
 }
 
 #define DN_TILE(rows)                                                                              \
-    static void narrow_tile_##rows(const narrow_tile *t, sum_t *to) {                              \
-        narrow_tile_run(t, to, rows);                                                              \
+    static void narrow_tile_##rows(const narrow_tile *t) {                                         \
+        narrow_tile_run(t, rows);                                                                  \
     }
 DN_EACH_TILE_HEIGHT(DN_TILE)
 #undef DN_TILE
 
 #define DN_TILE(rows) narrow_tile_##rows,
-static void (*const narrow_tile_of_height[TILE_ROWS + 1])(const narrow_tile *, sum_t *) = {
+static void (*const narrow_tile_of_height[TILE_ROWS + 1])(const narrow_tile *) = {
     NULL, DN_EACH_TILE_HEIGHT(DN_TILE)};
 #undef DN_TILE
 
@@ -96,16 +95,12 @@ static inline int narrow_edge(int rows, int n_tiles, int i) {
     return tile_edge(rows, n_tiles, i);
 }
 
-static inline void narrow_begin(narrow_work *work) {
-    (void)work;
+static inline void narrow_multiply(const narrow_tile *t) {
+    narrow_tile_of_height[t->rows](t);
 }
-static inline void narrow_multiply(const narrow_tile *t, narrow_work *work,
-                                   const narrow_place *place) {
-    narrow_tile_of_height[t->rows](t, work->of);
-    narrow_finish(place, work->of, 0, t->rows);
+static inline void narrow_begin(void) {
 }
-static inline void narrow_end(narrow_work *work) {
-    (void)work;
+static inline void narrow_end(void) {
 }
 
 /** Dot products between registers, in enough chains to hide their latency. */

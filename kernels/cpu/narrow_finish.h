@@ -20,18 +20,16 @@ typedef struct narrow_place {
     dn_activation activation;
 } narrow_place;
 
-/** Columns [v, v + left), at most a vector, of rows [begin, end). The place is copied, since a
- * vector store may alias it and everything would be read again after each. */
-static inline __attribute__((always_inline)) void finish_columns(const narrow_place p,
-                                                                 const sum_t *sum, int begin,
-                                                                 int end, const int left,
-                                                                 const dn_activation activation) {
+/** `left` columns, at most a vector. The place is copied, since a vector store may alias it and
+ * everything would be read again after each. */
+static DN_INLINE void finish_columns(const narrow_place p, const sum_t *sum, int rows,
+                                     const int left, const dn_activation activation) {
     const vec scale = load_row(p.scale, left);
     const vec column_sum = HAS_ZERO ? load_row(p.sum, left) : v_set(0);
     const vec bias = p.bias ? load_row(p.bias, left) : v_set(0);
-    const float *residual = p.residual ? p.residual + (size_t)begin * p.stride : NULL;
-    float *out = p.out + (size_t)begin * p.stride;
-    for (int r = begin; r < end; r++, out += p.stride) {
+    const float *residual = p.residual;
+    float *out = p.out;
+    for (int r = 0; r < rows; r++, out += p.stride) {
         vec y = d_float(d_load(sum + r * TILE_COLS));
         vec base = HAS_ZERO ? v_fma(v_set(p.of_row[r].shift), column_sum, bias) : bias;
         for (int i = 0; i < p.n_kept; i++) {
@@ -59,32 +57,30 @@ static inline narrow_place place_from(narrow_place p, int v) {
     return p;
 }
 
-static inline __attribute__((always_inline)) void finish_rows(const narrow_place *p,
-                                                              const sum_t *sum, int begin, int end,
-                                                              const dn_activation activation) {
+static DN_INLINE void finish_rows(const narrow_place *p, const sum_t *sum, int rows,
+                                  const dn_activation activation) {
     for (int v = 0; v < p->n; v += VW) {
         if (p->n - v >= VW) {
-            finish_columns(place_from(*p, v), sum + v, begin, end, VW, activation);
+            finish_columns(place_from(*p, v), sum + v, rows, VW, activation);
         } else {
-            finish_columns(place_from(*p, v), sum + v, begin, end, p->n - v, activation);
+            finish_columns(place_from(*p, v), sum + v, rows, p->n - v, activation);
         }
     }
 }
 
-/** Rows [begin, end) of a tile. */
-static void narrow_finish(const narrow_place *p, const sum_t *sum, int begin, int end) {
+static void narrow_finish(const narrow_place *p, const sum_t *sum, int rows) {
     switch (p->activation) {
     case DN_ACT_NONE:
-        finish_rows(p, sum, begin, end, DN_ACT_NONE);
+        finish_rows(p, sum, rows, DN_ACT_NONE);
         break;
     case DN_ACT_GELU:
-        finish_rows(p, sum, begin, end, DN_ACT_GELU);
+        finish_rows(p, sum, rows, DN_ACT_GELU);
         break;
     case DN_ACT_TANH:
-        finish_rows(p, sum, begin, end, DN_ACT_TANH);
+        finish_rows(p, sum, rows, DN_ACT_TANH);
         break;
     case DN_ACT_RELU:
-        finish_rows(p, sum, begin, end, DN_ACT_RELU);
+        finish_rows(p, sum, rows, DN_ACT_RELU);
         break;
     }
 }

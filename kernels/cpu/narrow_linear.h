@@ -10,6 +10,7 @@
  * its weights, for activations whose zero is not 0. Zero beyond n and k.
  *
  *     | panel 0 [k / GROUP][TILE_COLS][GROUP] | panel 1 | ... | scale [N] | sum [N] | */
+#include "kernels/cpu/narrow_finish.h"
 #include "kernels/narrow.h"
 
 enum { NARROW_ALIGN = 64, NARROW_BYTES = NARROW_ROWS * DN_NARROW_MAX_INPUTS };
@@ -81,38 +82,70 @@ static dn_rounding narrow_row(const float *x, const float *others, int k, activa
     return rounding;
 }
 
-/** A block's rounded rows. */
+/** A block of rows on its way through the product. */
 typedef struct narrow_rows {
+    range rows;
     activation_t *x;
     narrow_strides strides;
     row_scale scale[NARROW_BLOCK];
+    _Alignas(
+        64) sum_t sum[NARROW_BLOCK * NARROW_COLUMNS]; /* of each panel [NARROW_BLOCK][TILE_COLS] */
 } narrow_rows;
 
-static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, range rows, int column,
-                         const narrow_rows *block, narrow_work *work) {
+/** Rows from `from` on, columns from `column` on: where their results belong. */
+static narrow_place place_of(const dn_linear_args *a, const narrow_weight *w,
+                             const narrow_rows *block, int from, int column) {
     size_t n = (size_t)a->weight->n;
-    int n_rows = rows.end - rows.begin, left = a->weight->n - column;
+    size_t place = (size_t)(block->rows.begin + from) * n + (size_t)column;
+    int left = a->weight->n - column;
+    return (narrow_place){.scale = w->scale + column,
+                          .sum = w->sum + column,
+                          .bias = a->bias ? a->bias + column : NULL,
+                          .kept = a->kept ? a->kept->column + column : NULL,
+                          .n_kept = a->kept ? a->kept->n : 0,
+                          .residual = a->residual ? a->residual + place : NULL,
+                          .of_row = block->scale + from,
+                          .out = a->out + place,
+                          .stride = n,
+                          .n = left < TILE_COLS ? left : TILE_COLS,
+                          .activation = a->activation};
+}
+
+/** A block times one panel, over some inputs; finished after the last of them. Where these are all,
+ * every tile's sums take the place of the ones before, which is near. */
+static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, narrow_rows *block,
+                         range inputs, int column, sum_t *sum) {
+    int n_rows = block->rows.end - block->rows.begin;
     int n_tiles = (n_rows + NARROW_ROWS - 1) / NARROW_ROWS;
+    bool is_last = inputs.end == (int)w->wide_k, is_only = is_last && inputs.begin == 0;
+    const activation_t *x = block->x + (size_t)inputs.begin / NARROW_STEP * block->strides.step;
     for (int i = 0; i < n_tiles; i++) {
         int from = narrow_edge(n_rows, n_tiles, i), to = narrow_edge(n_rows, n_tiles, i + 1);
-        size_t place = (size_t)(rows.begin + from) * n + (size_t)column;
-        narrow_multiply(&(narrow_tile){.x = block->x + (size_t)from * block->strides.row,
-                                       .strides = block->strides,
-                                       .panel = w->panel + (size_t)column * w->wide_k,
-                                       .k = (int)w->wide_k,
-                                       .rows = to - from},
-                        work,
-                        &(narrow_place){.scale = w->scale + column,
-                                        .sum = w->sum + column,
-                                        .bias = a->bias ? a->bias + column : NULL,
-                                        .kept = a->kept ? a->kept->column + column : NULL,
-                                        .n_kept = a->kept ? a->kept->n : 0,
-                                        .residual = a->residual ? a->residual + place : NULL,
-                                        .of_row = block->scale + from,
-                                        .out = a->out + place,
-                                        .stride = n,
-                                        .n = left < TILE_COLS ? left : TILE_COLS,
-                                        .activation = a->activation});
+        narrow_tile t = {.x = x + (size_t)from * block->strides.row,
+                         .strides = block->strides,
+                         .panel = w->panel + (size_t)column * w->wide_k +
+                                  (size_t)inputs.begin * TILE_COLS,
+                         .sum = is_only ? block->sum : sum + from * TILE_COLS,
+                         .k = inputs.end - inputs.begin,
+                         .rows = to - from,
+                         .adds = inputs.begin > 0};
+        narrow_multiply(&t);
+        if (is_last) {
+            narrow_place place = place_of(a, w, block, from, column);
+            narrow_finish(&place, t.sum, to - from);
+        }
+    }
+}
+
+/** The columns of one pass: panel by panel, and again for the next inputs. */
+static void narrow_columns(const dn_linear_args *a, const narrow_weight *w, narrow_rows *block,
+                           range outputs) {
+    for (int from = 0; from < (int)w->wide_k; from += NARROW_DEPTH) {
+        range inputs = range_from(from, NARROW_DEPTH, (int)w->wide_k);
+        for (int column = outputs.begin; column < outputs.end; column += TILE_COLS) {
+            narrow_panel(a, w, block, inputs, column,
+                         block->sum + (column - outputs.begin) * NARROW_BLOCK);
+        }
     }
 }
 
@@ -127,20 +160,19 @@ static row_scale scale_of(const dn_linear_args *a, const float *row, dn_rounding
 static void narrow_block(const dn_linear_args *a, const narrow_weight *w, range rows,
                          activation_t *x) {
     size_t n = (size_t)a->weight->n, k = (size_t)a->weight->k;
-    narrow_rows block = {.x = x, .strides = narrow_strides_of(w->wide_k, rows.end - rows.begin)};
+    narrow_rows block;
+    block.rows = rows, block.x = x;
+    block.strides = narrow_strides_of(w->wide_k, rows.end - rows.begin);
     const float *others = a->kept ? a->kept->others : NULL;
-    narrow_work work;
-    narrow_begin(&work);
     for (int r = rows.begin, i = 0; r < rows.end; r++, i++) {
         const float *row = a->x + (size_t)r * k;
-        dn_rounding rounding =
-            narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row, block.strides.step);
+        dn_rounding rounding = narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row,
+                                          block.strides.step);
         block.scale[i] = scale_of(a, row, rounding);
     }
-    for (int column = 0; column < a->weight->n; column += TILE_COLS) {
-        narrow_panel(a, w, rows, column, &block, &work);
+    for (int column = 0; column < a->weight->n; column += NARROW_COLUMNS) {
+        narrow_columns(a, w, &block, range_from(column, NARROW_COLUMNS, a->weight->n));
     }
-    narrow_end(&work);
     for (int r = rows.begin; a->gamma && r < rows.end; r++) {
         normalise_row(a->out + (size_t)r * n, (int)n, NULL, a->gamma, a->beta, a->epsilon);
     }
@@ -158,9 +190,11 @@ static void narrow_linear(const dn_linear_args *a) {
     int fitting = (int)(NARROW_BYTES / w.wide_k);
     fitting = fitting < NARROW_BLOCK ? fitting / NARROW_ROWS * NARROW_ROWS : NARROW_BLOCK;
     int n_blocks = (a->n_tokens + fitting - 1) / fitting;
+    narrow_begin();
     for (int i = 0; i < n_blocks; i++) {
         narrow_block(a, &w, range_part((range){0, a->n_tokens}, n_blocks, i), x);
     }
+    narrow_end();
 }
 
 /** As measure_peak, of the narrow dot product. */

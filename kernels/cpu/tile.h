@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* For functions whose const parameters must be constants of their body. */
+#define DN_INLINE inline __attribute__((always_inline))
+
 enum {
     TILE_COLS = TILE_VECS * VW,
     LINE = 16, /* floats of a cache line */
@@ -32,10 +35,8 @@ typedef struct tile {
 
 /** The fields are taken out first: a vector store may alias them, so they would be read again after
  * each. */
-static inline __attribute__((always_inline)) void tile_store_as(const tile *t,
-                                                                vec (*sum)[TILE_VECS],
-                                                                const int rows, const bool has_base,
-                                                                const int n) {
+static DN_INLINE void tile_store_as(const tile *t, vec (*sum)[TILE_VECS], const int rows,
+                                    const bool has_base, const int n) {
     const float *base = t->base;
     float *c = t->c;
     const size_t base_stride = t->base_stride, c_stride = t->c_stride;
@@ -54,8 +55,7 @@ static inline __attribute__((always_inline)) void tile_store_as(const tile *t,
     }
 }
 
-static inline __attribute__((always_inline)) void tile_store(const tile *t, vec (*sum)[TILE_VECS],
-                                                             const int rows) {
+static DN_INLINE void tile_store(const tile *t, vec (*sum)[TILE_VECS], const int rows) {
     if (t->n < TILE_COLS) {
         tile_store_as(t, sum, rows, t->base != NULL, t->n);
     } else if (t->base) {
@@ -67,7 +67,7 @@ static inline __attribute__((always_inline)) void tile_store(const tile *t, vec 
 
 /** Rows are reached as 0, 1 and 2 strides from every third one, which addressing does for free: 14
  * row pointers would leave the general registers. */
-static inline __attribute__((always_inline)) void tile_run(const tile *t, const int rows) {
+static DN_INLINE void tile_run(const tile *t, const int rows) {
     vec sum[TILE_ROWS][TILE_VECS];
     const float *panel = t->panel;
     const size_t stride = t->a_stride;

@@ -22,13 +22,6 @@ static void probe(const pass *p, int layer) {
     }
 }
 
-static void probe_input(const pass *p, int layer, dn_matrix matrix, const float *x, int width) {
-    if (p->space->input_probe) {
-        p->space->input_probe(p->space->input_probe_ctx, layer, matrix, x, p->batch->n_tokens,
-                              width);
-    }
-}
-
 /** Kinds of numbers in and out: activations between layers, floats towards the scores. */
 typedef struct kinds {
     dn_numbers x, out;
@@ -37,6 +30,46 @@ typedef struct kinds {
 static const kinds in_layers = {DN_ELEMENTS, DN_ELEMENTS};
 static const kinds of_texts = {DN_FLOATS, DN_FLOATS};
 static const kinds of_tokens = {DN_ELEMENTS, DN_FLOATS};
+
+/** Rows that go through the steps of half a layer together, so that what lies between the steps
+ * stays in a near cache (dn_kernels.part_tokens). */
+typedef struct portion {
+    int row, n_rows;
+    int token, n_tokens;
+} portion;
+
+static portion whole(const pass *p) {
+    return (portion){.n_rows = p->batch->n_rows, .n_tokens = p->batch->n_tokens};
+}
+
+/** Whole rows from `row` on, at least one. */
+static portion part_of_rows(const pass *p, int row) {
+    const int32_t *start = p->batch->row_start;
+    int most = p->kernels->part_tokens.attention, end = row + 1;
+    if (most == 0) {
+        return whole(p);
+    }
+    while (end < p->batch->n_rows && start[end + 1] - start[row] <= most) {
+        end++;
+    }
+    return (portion){row, end - row, start[row], start[end] - start[row]};
+}
+
+static portion part_of_tokens(const pass *p, int token) {
+    int most = p->kernels->part_tokens.feed_forward, left = p->batch->n_tokens - token;
+    return most == 0 ? whole(p) : (portion){.token = token, .n_tokens = left < most ? left : most};
+}
+
+static float *at_token(float *x, const portion *part, int width) {
+    return x ? x + (size_t)part->token * (size_t)width : NULL;
+}
+
+static void probe_input(const pass *p, const portion *part, int layer, dn_matrix matrix,
+                        const float *x, int width) {
+    if (p->space->input_probe) {
+        p->space->input_probe(p->space->input_probe_ctx, layer, matrix, x, part->n_tokens, width);
+    }
+}
 
 static void project(const pass *p, kinds kind, int n, const float *x, const dn_dense *dense,
                     dn_activation act, float *out) {
@@ -101,56 +134,92 @@ static dn_status embed(const pass *p) {
     return DN_OK;
 }
 
-/** x = norm(x + dense(in)) */
-static dn_status project_back(const pass *p, const float *in, const dn_dense *dense,
-                              const dn_norm *norm) {
+/** x = norm(x + dense(in)), in[part]; of a shard partial = dense(in), which add_up() makes x of. */
+static void project_back(const pass *p, const portion *part, const float *in, const dn_dense *dense,
+                         const dn_norm *norm) {
+    float *x = at_token(p->space->x, part, p->config->hidden);
     if (p->shard->group) {
         dn_dense own = {.weight = dense->weight, .kept = dense->kept};
-        project(p, in_layers, p->batch->n_tokens, in, &own, DN_ACT_NONE, p->space->partial);
-        return sum_and_norm(p, p->space->partial, p->config->hidden, dense->bias, p->space->x, norm,
-                            p->space->x);
+        project(p, in_layers, part->n_tokens, in, &own, DN_ACT_NONE,
+                at_token(p->space->partial, part, p->config->hidden));
+        return;
     }
     p->kernels->linear(&(dn_linear_args){
-        .n_tokens = p->batch->n_tokens,
+        .n_tokens = part->n_tokens,
         .x = in,
         .weight = &dense->weight,
         .bias = dense->bias,
         .kept = dense->kept.n ? &dense->kept : NULL,
-        .residual = p->space->x,
+        .residual = x,
         .gamma = norm->gamma,
         .beta = norm->beta,
         .epsilon = p->config->epsilon,
-        .out = p->space->x,
+        .out = x,
     });
-    return DN_OK;
 }
 
-static void attend(const pass *p) {
+static dn_status add_up(const pass *p, const dn_dense *dense, const dn_norm *norm) {
+    return p->shard->group ? sum_and_norm(p, p->space->partial, p->config->hidden, dense->bias,
+                                          p->space->x, norm, p->space->x)
+                           : DN_OK;
+}
+
+/** Where the rows of a part begin within it. */
+static const int32_t *starts_of(const pass *p, const portion *part) {
+    const int32_t *start = p->batch->row_start + part->row;
+    if (part->token == 0) {
+        return start;
+    }
+    for (int i = 0; i <= part->n_rows; i++) {
+        p->space->part_start[i] = start[i] - part->token;
+    }
+    return p->space->part_start;
+}
+
+static void attend(const pass *p, const portion *part, int index) {
+    const dn_layer *layer = &p->weights->layer[index];
+    dn_workspace *space = p->space;
+    const float *x = at_token(space->x, part, p->config->hidden);
+    probe_input(p, part, index, DN_QKV, x, p->config->hidden);
+    project(p, in_layers, part->n_tokens, x, &layer->qkv, DN_ACT_NONE, space->wide);
     p->kernels->attention(&(dn_attention_args){
-        .n_tokens = p->batch->n_tokens,
-        .n_rows = p->batch->n_rows,
+        .n_tokens = part->n_tokens,
+        .n_rows = part->n_rows,
         .hidden = p->shard->width.n,
         .heads = p->shard->heads.n,
-        .row_start = p->batch->row_start,
-        .qkv = p->space->wide,
-        .out = p->space->context,
-        .scratch = p->space->scratch,
+        .row_start = starts_of(p, part),
+        .qkv = space->wide,
+        .out = space->context,
+        .scratch = space->scratch,
     });
+    probe_input(p, part, index, DN_OUT, space->context, p->shard->width.n);
+    project_back(p, part, space->context, &layer->out, &layer->attention_norm);
+}
+
+static void feed_forward(const pass *p, const portion *part, int index) {
+    const dn_layer *layer = &p->weights->layer[index];
+    const float *x = at_token(p->space->x, part, p->config->hidden);
+    float *wide = p->space->wide;
+    probe_input(p, part, index, DN_UP, x, p->config->hidden);
+    project(p, in_layers, part->n_tokens, x, &layer->up, DN_ACT_GELU, wide);
+    probe_input(p, part, index, DN_DOWN, wide, p->shard->inner.n);
+    project_back(p, part, wide, &layer->down, &layer->output_norm);
 }
 
 static dn_status run_layer(const pass *p, int index) {
     const dn_layer *layer = &p->weights->layer[index];
-    dn_workspace *space = p->space;
-    int n_tokens = p->batch->n_tokens, hidden = p->config->hidden;
-    probe_input(p, index, DN_QKV, space->x, hidden);
-    project(p, in_layers, n_tokens, space->x, &layer->qkv, DN_ACT_NONE, space->wide);
-    attend(p);
-    probe_input(p, index, DN_OUT, space->context, p->shard->width.n);
-    DN_TRY(project_back(p, space->context, &layer->out, &layer->attention_norm));
-    probe_input(p, index, DN_UP, space->x, hidden);
-    project(p, in_layers, n_tokens, space->x, &layer->up, DN_ACT_GELU, space->wide);
-    probe_input(p, index, DN_DOWN, space->wide, p->shard->inner.n);
-    return project_back(p, space->wide, &layer->down, &layer->output_norm);
+    for (int row = 0; row < p->batch->n_rows;) {
+        portion part = part_of_rows(p, row);
+        attend(p, &part, index);
+        row += part.n_rows;
+    }
+    DN_TRY(add_up(p, &layer->out, &layer->attention_norm));
+    for (int token = 0; token < p->batch->n_tokens;) {
+        portion part = part_of_tokens(p, token);
+        feed_forward(p, &part, index);
+        token += part.n_tokens;
+    }
+    return add_up(p, &layer->down, &layer->output_norm);
 }
 
 static void pool(const pass *p, int n_parts, const dn_pooling *part) {

@@ -10,7 +10,9 @@
  * Where the model is split (model/shard.h) `out`, `down` and the embedding go by way of `partial`,
  * which is summed over the group, and x is made from it by add_norm.
  *
- * `wide` serves q|k|v [T][3H] and the feed-forward [T][I] in turn, so that it stays in cache. */
+ * `wide` serves q|k|v [T][3H] and the feed-forward [T][I] in turn. Each of the two lines of a layer
+ * goes over the batch in parts of as many tokens as the backend finds best
+ * (dn_kernels.part_tokens), whose `wide` and `context` stay in cache. */
 #include "model/model.h"
 #include "model/weights.h"
 
@@ -30,6 +32,7 @@ struct dn_workspace {
     float *wide;         /**< [T][max(3H, I)], of a shard its own columns */
     float *context;      /**< [T][max(H, E)] */
     float *partial;      /**< [T][H], NULL without a group */
+    int32_t *part_start; /**< [R+1], where a part's rows begin within it */
     int32_t *message;    /**< a batch on its way through the group, NULL without one */
     float *pooled;       /**< [R][max(parts, 1) * H] */
     float *features;     /**< [R][H], NULL without a dense layer before the heads */

@@ -275,6 +275,7 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
     dn_status status;
     DN_TRY_GO(reserve(space, list), refused);
     DN_TRY_GO(open_flights(model, space), refused);
+    space->part_start = dn_alloc_array((size_t)max_rows + 1, sizeof *space->part_start);
     if (model->shard.group) {
         DN_TRY_GO(prepare_group(model, space), refused);
     }
@@ -302,6 +303,7 @@ void dn_workspace_free(dn_workspace *workspace) {
             free(buffers[i]);
         }
     }
+    free(workspace->part_start);
     free(workspace->message);
     free(workspace->flight);
     free(workspace);

@@ -119,7 +119,7 @@ typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tok
 void dn_workspace_probe(dn_workspace *workspace, dn_layer_probe *probe, void *ctx);
 
 /** The matrices of a layer, in the order of their use, and what each of them reads: called before
- * it does, with x[n_rows][width]. */
+ * it does, with x[n_rows][width], for each part of a batch. */
 typedef enum dn_matrix { DN_QKV, DN_OUT, DN_UP, DN_DOWN, DN_MATRICES } dn_matrix;
 typedef void dn_input_probe(void *ctx, int layer, dn_matrix matrix, const float *x, int n_rows,
                             int width);

@@ -16,8 +16,9 @@ static const char help[] =
     "[--type bf16|keep]\n"
     "       dunlin model bench DIR [--backend NAME] [--batch N] [--threads N] [--runs N] [--output "
     "FORM]\n"
-    "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE] [--output "
-    "FORM]\n"
+    "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE | --suite SUITE] "
+    "[--max-flips PERCENT]\n"
+    "           [--max-points POINTS] [--output FORM]\n"
     "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
     "       dunlin model calibrate DIR SUITE [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
@@ -57,6 +58,12 @@ static const char help[] =
     "      --texts FILE       compare, outliers: a text a line (compare's default: random tokens at "
     "the lengths of\n"
     "                         tweets)\n"
+    "      --suite SUITE      compare: the labelled texts of a suite (see eval); also compares the "
+    "metrics of the heads\n"
+    "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
+    "(with --suite: 1)\n"
+    "      --max-points N     compare --suite: status 1 when a metric differs by more than N points "
+    "(default: 0.5)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
     "or embedding)\n"
     "      --normalise RULE   import: none or tweeteval (default: none)\n"
@@ -73,9 +80,9 @@ static const char help[] =
     "--normalise tweeteval --type bf16\n"
     "  dunlin model compare models/tweets --against ref --texts texts.txt\n"
     "  dunlin model eval models/tweets tweets --backend fp32,int8\n\n"
-    "Exit status: 0 done, 65 the model or a line is bad, 66 no such folder, 73 the new folder "
-    "cannot be made,\n"
-    "74 input or output failed.\n";
+    "Exit status: 0 done, 1 compare is beyond a limit, 65 the model or a line is bad, 66 no such "
+    "folder, 73 the new folder\n"
+    "cannot be made, 74 input or output failed.\n";
 
 enum { MAX_BATCH = 1 << 17, MAX_THREADS = 256, MAX_RUNS = 1000 };
 
@@ -92,6 +99,9 @@ static const option_row rows[] = {
     {"backend", 'b', AT(backend), 0},
     {"against", 'a', AT(against), 0},
     {"texts", 't', AT(texts), 0},
+    {"suite", 's', AT(suite), 0},
+    {"max-flips", 'f', AT(max_flips), 0},
+    {"max-points", 'p', AT(max_points), 0},
     {"head", 'h', AT(head), 0},
     {"normalise", 'n', AT(normalise), 0},
     {"type", 'y', AT(type), 0},
@@ -116,7 +126,7 @@ static const action actions[] = {
     {"check", "b", "DIR", false, dn_model_cmd_check},
     {"import", "hnmy", "FROM TO", false, dn_model_cmd_import},
     {"bench", "bkjro", "DIR", false, dn_model_cmd_bench},
-    {"compare", "bato", "DIR", false, dn_model_cmd_compare},
+    {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare},
     {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
     {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},

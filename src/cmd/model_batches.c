@@ -22,25 +22,40 @@ static dn_status flush(dn_lines *lines, gathering *g) {
     return batch.n_rows ? lines->visit(lines->ctx, &batch) : DN_OK;
 }
 
-static dn_status add_line(dn_lines *lines, gathering *g, dn_span line) {
-    if (dn_utf8_valid_prefix(line) != line.len) {
-        lines->n_bad++;
-        return DN_OK;
-    }
+static dn_status add_text(dn_lines *lines, gathering *g, dn_span text, dn_span second) {
     if (g->n_rows == DN_LINES_ROWS ||
         g->row_start[g->n_rows] + lines->info->max_tokens > lines->max_tokens) {
         DN_TRY(flush(lines, g));
     }
     int32_t begin = g->row_start[g->n_rows];
-    g->row_start[++g->n_rows] = begin + dn_model_texts_encode(&g->texts, line, g->token + begin);
+    g->row_start[++g->n_rows] =
+        begin + dn_model_texts_encode_pair(&g->texts, text, second, g->token + begin);
     return DN_OK;
 }
 
+static dn_status add_line(dn_lines *lines, gathering *g, dn_span line) {
+    if (dn_utf8_valid_prefix(line) != line.len) {
+        lines->n_bad++;
+        return DN_OK;
+    }
+    return add_text(lines, g, line, (dn_span){0});
+}
+
+static dn_status open_gathering(const dn_lines *lines, gathering *g) {
+    *g = (gathering){.token = dn_alloc_array((size_t)lines->max_tokens, sizeof *g->token)};
+    return dn_model_texts_open(lines->info->dir, lines->info, &g->texts);
+}
+
+static void close_gathering(gathering *g) {
+    free(g->token);
+    dn_model_texts_close(&g->texts);
+}
+
 static dn_status read_lines(dn_lines *lines, FILE *file) {
-    gathering g = {.token = dn_alloc_array((size_t)lines->max_tokens, sizeof *g.token)};
+    gathering g;
     char *line = NULL;
     size_t room = 0;
-    dn_status status = dn_model_texts_open(lines->info->dir, lines->info, &g.texts);
+    dn_status status = open_gathering(lines, &g);
     for (ssize_t n; status == DN_OK && (n = getline(&line, &room, file)) >= 0;) {
         while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r')) {
             n--;
@@ -51,8 +66,24 @@ static dn_status read_lines(dn_lines *lines, FILE *file) {
         status = flush(lines, &g);
     }
     free(line);
-    free(g.token);
-    dn_model_texts_close(&g.texts);
+    close_gathering(&g);
+    return status;
+}
+
+dn_status dn_lines_read_task(dn_lines *lines, const dn_suite *suite, int task) {
+    gathering g;
+    dn_status status = open_gathering(lines, &g);
+    for (int i = 0; i < suite->n_rows && status == DN_OK; i++) {
+        const dn_suite_row *row = &suite->row[i];
+        dn_span second = row->second ? dn_span_of(row->second) : (dn_span){0};
+        if (row->task == task) {
+            status = add_text(lines, &g, dn_span_of(row->text), second);
+        }
+    }
+    if (status == DN_OK) {
+        status = flush(lines, &g);
+    }
+    close_gathering(&g);
     return status;
 }
 

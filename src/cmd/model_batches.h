@@ -1,7 +1,8 @@
 #ifndef DN_CMD_MODEL_BATCHES_H
 #define DN_CMD_MODEL_BATCHES_H
-/** The lines of a file as micro-batches of a model. */
+/** The lines of a file, or the texts of a suite, as micro-batches of a model. */
 #include "cmd/model_parts.h"
+#include "cmd/suite.h"
 
 enum { DN_LINES_ROWS = 64 };
 
@@ -16,5 +17,8 @@ typedef struct dn_lines {
 /** Visits all lines of --texts `path` in batches of up to DN_LINES_ROWS. NO_INPUT when it cannot be
  * opened, DATA when no line of it is UTF-8. */
 dn_status dn_lines_read(dn_lines *lines, const char *path);
+
+/** The same with the texts of one task of a suite. */
+dn_status dn_lines_read_task(dn_lines *lines, const dn_suite *suite, int task);
 
 #endif

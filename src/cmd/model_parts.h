@@ -9,7 +9,8 @@
 typedef struct dn_model_options {
     char *dir;
     const char *to; /**< import: the directory that is made; eval, calibrate: the suite */
-    const char *backend, *against, *texts;
+    const char *backend, *against, *texts, *suite;
+    const char *max_flips, *max_points; /**< compare: limits, in percent and points */
     const char *normalise, *head, *type;
     int max_tokens, batch, threads, runs;
     dn_cmd_format format;

@@ -66,6 +66,18 @@ grep -q "normalised as 'tweeteval'" "$tmp/out" || fail "normalise"
 "$DUNLIN" model compare "$tmp/mine" --backend ref --against cpu --texts "$tmp/texts" --output json |
     grep -q '"texts":2,"not_utf8":1' || fail "compare --texts"
 
+printf '{"task": "mood", "text": "%s", "labels": ["%s"]}\n' one good two bad three neutral >"$tmp/suite.jsonl"
+"$DUNLIN" model compare "$tmp/mine" --backend ref --against cpu --suite "$tmp/suite.jsonl" >"$tmp/out" || fail "compare --suite"
+grep -qE '^mood +macro F1 +[0-9.]+ +[0-9.]+ +\+0\.00 +0 +0\.000$' "$tmp/out" || fail "compare --suite: $(cat "$tmp/out")"
+"$DUNLIN" model compare "$tmp/mine" --backend ref --against ref --suite "$tmp/suite.jsonl" --max-flips 0 --max-points 0 --output json |
+    grep -q '"tasks":{"mood":{"metric":"macro F1",' || fail "compare --suite --output json"
+"$DUNLIN" model outliers "$tmp/mine" --texts "$tmp/texts" | grep -q '^{"layers":\[{"qkv":\[' || fail "outliers"
+
+refused 1 "of the labels differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0
+refused 64 "--max-points needs --suite" compare "$tmp/mine" --against ref --max-points 1
+refused 64 "--suite and --texts exclude each other" compare "$tmp/mine" --against ref --suite "$tmp/suite.jsonl" --texts "$tmp/texts"
+refused 64 "--max-flips 1x: is not a number from 0 to 100" compare "$tmp/mine" --against ref --max-flips 1x
+refused 64 "outliers needs --texts" outliers "$tmp/mine"
 refused 73 "is there already" import "$tmp/electra_text" "$tmp/mine"
 refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/refused" --max-tokens 41
 refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/refused" --head other

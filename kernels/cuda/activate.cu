@@ -12,6 +12,7 @@ template <class T, class Activation, int N>
 __global__ void __launch_bounds__(THREADS)
     activate(unsigned n_pieces, unsigned per_row, const T *in, const float *bias, void *out,
              dn_cuda_fp8 fp8) {
+    await_previous();
     unsigned piece = blockIdx.x * THREADS + threadIdx.x;
     size_t at = (size_t)piece * N;
     writer<T> result(out, fp8);
@@ -61,6 +62,7 @@ template <class T> static int activate_as(const dn_cuda_activate_args *a, cudaSt
 template <class T>
 __global__ void __launch_bounds__(THREADS)
     round_to(size_t n, const float *x, float factor, T *out) {
+    await_previous();
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < n) {
         float scaled = x[i] * factor;
@@ -70,6 +72,7 @@ __global__ void __launch_bounds__(THREADS)
 
 template <class T>
 __global__ void __launch_bounds__(THREADS) widen_from(size_t n, const T *x, float *out) {
+    await_previous();
     size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
     if (i < n) {
         load<1>(x + i, out + i);

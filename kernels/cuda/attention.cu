@@ -47,6 +47,7 @@ static unsigned n_slots(const attention &a, int queries) {
 /** A warp per slot and head; the heads of a block lie side by side in memory. */
 template <class T, int D>
 __global__ void __launch_bounds__(BLOCK_THREADS) attend_direct(attention a, const T *qkv) {
+    await_previous();
     int head = (int)(blockIdx.y * WARPS + threadIdx.x / WARP_LANES);
     slot s = find_slot(a, (int)blockIdx.x, TILE_QUERIES);
     if (s.first >= s.n || head >= a.heads) {
@@ -93,6 +94,7 @@ template <class T, int D> struct stage {
 
 template <class T, int D>
 __global__ void __launch_bounds__(BLOCK_THREADS, 3) attend_staged(attention a, const T *qkv) {
+    await_previous();
     int head = (int)blockIdx.y, pitch = 3 * a.hidden;
     slot s = find_slot(a, (int)blockIdx.x, BLOCK_QUERIES);
     if (s.first >= s.n) {
@@ -131,6 +133,7 @@ __global__ void __launch_bounds__(BLOCK_THREADS, 3) attend_staged(attention a, c
 /** A warp per query and head; lanes share the keys, then the columns. */
 template <class T>
 __global__ void __launch_bounds__(BLOCK_THREADS) attend_plain(attention a, const T *qkv) {
+    await_previous();
     int warp = (int)(threadIdx.x / WARP_LANES), lane = (int)threadIdx.x % WARP_LANES;
     int depth = a.hidden / a.heads, query = (int)blockIdx.x, head = (int)blockIdx.y * WARPS + warp;
     size_t pitch = 3 * (size_t)a.hidden;

@@ -5,6 +5,7 @@
  * matrix product or its calibration wants (dn_cuda_fp8). */
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/ptx.cuh"
+#include "kernels/cuda/variants.h"
 
 namespace dn {
 
@@ -164,7 +165,8 @@ __device__ __forceinline__ int warp_find_last(int n, int place, Start start) {
     return low;
 }
 
-/** A launch; 0 or its error. Nothing is launched over an empty grid. */
+/** A launch; 0 or its error. Nothing is launched over an empty grid. An early one may set up while
+ * the launch before it still runs, and waits in await_previous(). */
 template <class... Parameters, class... Arguments>
 int start(void (*kernel)(Parameters...), dim3 grid, int threads, size_t shared_bytes,
           cudaStream_t stream, Arguments... arguments) {
@@ -176,6 +178,13 @@ int start(void (*kernel)(Parameters...), dim3 grid, int threads, size_t shared_b
     config.blockDim = dim3((unsigned)threads);
     config.dynamicSmemBytes = shared_bytes;
     config.stream = stream;
+    cudaLaunchAttribute early = {};
+    if (dn_cuda_is_forced("launch", "early")) {
+        early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+        early.val.programmaticStreamSerializationAllowed = 1;
+        config.attrs = &early;
+        config.numAttrs = 1;
+    }
     return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 

@@ -1,6 +1,5 @@
 /* What is made of a row at the end: its pooled features, the heads' few outputs, probabilities. */
 #include "kernels/cuda/elements.cuh"
-#include "kernels/cuda/variants.h"
 
 namespace dn {
 
@@ -16,6 +15,7 @@ template <class T, int N>
 __global__ void __launch_bounds__(BLOCK_THREADS)
     pool_rows(int hidden, const int32_t *row_start, int n_parts, int part0, int part1, const T *x,
               float *out) {
+    await_previous();
     int row = (int)blockIdx.x, begin = row_start[row], n = row_start[row + 1] - begin;
     for (int p = 0; p < n_parts; p++) {
         bool first_only = (p == 0 ? part0 : part1) == FIRST_TOKEN;
@@ -67,6 +67,7 @@ __device__ __forceinline__ float apply(dn_cuda_activation activation, float x) {
 template <class X, class W, int N>
 __global__ void __launch_bounds__(BLOCK_THREADS)
     multiply_rows(const heads h, const X *x, const W *w) {
+    await_previous();
     int lane = (int)threadIdx.x % WARP_LANES, row = (int)blockIdx.x * HEAD_ROWS;
     int column = (int)(blockIdx.y * WARPS + threadIdx.x / WARP_LANES);
     if (column >= h.n) {
@@ -142,6 +143,7 @@ __device__ __forceinline__ void unit_length(const float *x, float *out, int n, i
 
 /** A warp per row and group. */
 __global__ void __launch_bounds__(BLOCK_THREADS) finish_groups(const dn_cuda_score_args a) {
+    await_previous();
     int item = (int)(blockIdx.x * WARPS + threadIdx.x / WARP_LANES);
     int lane = (int)threadIdx.x % WARP_LANES, row = item / a.n_groups;
     if (row >= a.n_rows) {

@@ -81,6 +81,7 @@ struct norm {
 template <class Source, int VECTORS>
 __global__ void __launch_bounds__(WARPS_PER_BLOCK *WARP_LANES)
     norm_by_warp(const Source source, const norm n) {
+    await_previous();
     using T = typename Source::element;
     constexpr int N = per_16_bytes<T>;
     int t = (int)(blockIdx.x * WARPS_PER_BLOCK + threadIdx.x / WARP_LANES);
@@ -138,6 +139,7 @@ __device__ __forceinline__ float block_sum(float x, float *partial) {
 /** Each thread comes back to the columns that it filled, so the row itself needs no barrier. */
 template <class Source, int N>
 __global__ void __launch_bounds__(BLOCK_THREADS) norm_by_block(const Source source, const norm n) {
+    await_previous();
     using T = typename Source::element;
     float *partial = static_cast<float *>(shared_memory());
     float *row = partial + WARP_LANES;

@@ -13,7 +13,6 @@
 #include "kernels/cuda/activation.cuh"
 #include "kernels/cuda/elements.cuh"
 #include "kernels/cuda/product.h"
-#include "kernels/cuda/variants.h"
 
 namespace dn {
 
@@ -94,6 +93,7 @@ __device__ __forceinline__ void finish_tile(const product &p, int row, int colum
 template <class T, class Activation>
 __global__ void __launch_bounds__(BLOCK_THREADS, 2)
     multiply_and_finish(const product p, const T *x, const T *w) {
+    await_previous();
     unsigned char *memory = static_cast<unsigned char *>(shared_memory()) + shared_padding();
     int row = (int)blockIdx.y * TILE, column = (int)blockIdx.x * TILE;
     int n_steps = (p.k + DEPTH - 1) / DEPTH;

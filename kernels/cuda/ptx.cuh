@@ -87,6 +87,11 @@ DN_INSTRUCTION void group_publish(void);
 /** How far the block's shared memory is from the next multiple of 1,024. */
 DN_INSTRUCTION unsigned shared_padding(void);
 
+/** First in every kernel: lets the next launch begin, and waits until everything before this one is
+ * done and can be seen. Matters where launches are early (start() in elements.cuh), else it costs
+ * nothing. griddepcontrol (sm_90; below it no launch is early). */
+DN_INSTRUCTION void await_previous(void);
+
 /** The block's dynamic shared memory, 128-byte aligned. Kernels here have no other. */
 DN_INSTRUCTION void *shared_memory(void);
 

@@ -78,6 +78,12 @@ DN_INSTRUCTION void copy_wait_all(void) {
     asm volatile("cp.async.wait_group 0;" ::: "memory");
 }
 
+DN_INSTRUCTION void await_previous(void) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;\n\tgriddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 /* Warpgroup products exist on sm_90a alone; elsewhere launches refuse, and this stops. */
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define DN_GROUP(...) asm volatile(__VA_ARGS__)

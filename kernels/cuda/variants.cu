@@ -9,6 +9,8 @@ const dn_cuda_variant dn_cuda_variants[] = {
      "one block a row in shared memory; any width; more threads where tokens are few"},
     {"gelu", "rational", "erfc by Abramowitz and Stegun 7.1.26: one exp2, one reciprocal"},
     {"gelu", "erff", "the compiler's erff"},
+    {"launch", "in turn", "a kernel begins when the one before it has ended"},
+    {"launch", "early", "sm_90 on: a kernel sets up while the one before it ends"},
     {"attention", "direct", "a warp per 16 queries and head, operands straight into registers"},
     {"attention", "staged", "64 queries a block share keys through shared memory: long rows"},
     {"attention", "plain", "a warp per query and head, no tensor cores: any type and head size"},

@@ -62,6 +62,13 @@ CASE(shared_memory_begins_as_nan) {
     EXPECT(dn_emulate_races() > before || !dn_emulate_watches());
 }
 
+CASE(a_kernel_awaits_what_came_before) {
+    int *out = calloc(THREADS, sizeof *out), before = dn_emulate_races();
+    EXPECT_INT(dn_try_rush(out), 0);
+    EXPECT(dn_emulate_races() > before || !dn_emulate_watches());
+    free(out);
+}
+
 CASE(a_copy_is_there_after_its_wait) {
     int *from = NULL, out[2 * THREADS];
     REQUIRE(posix_memalign((void **)&from, 64, sizeof(int) * 4 * THREADS) == 0);

@@ -9,6 +9,7 @@ enum { THREADS = 64, GARBAGE = 0x7fff };
 /** Every thread gives its neighbour of the next warp a number, with or without a barrier between.
  */
 __global__ void give_to_next_warp(bool has_barrier, int *out) {
+    await_previous();
     int *box = static_cast<int *>(shared_memory());
     int me = (int)threadIdx.x;
     box[(me + WARP_LANES) % THREADS] = me;
@@ -20,6 +21,7 @@ __global__ void give_to_next_warp(bool has_barrier, int *out) {
 
 /** The same within a warp, where a barrier of the warp is enough; and back over a second one. */
 __global__ void give_to_next_lane(bool has_barrier, int *out) {
+    await_previous();
     int *box = static_cast<int *>(shared_memory());
     int me = (int)threadIdx.x, next = (me & ~31) | ((me + 1) & 31);
     box[next] = me;
@@ -34,11 +36,13 @@ __global__ void give_to_next_lane(bool has_barrier, int *out) {
 }
 
 __global__ void read_unwritten(int *out) {
+    await_previous();
     int *box = static_cast<int *>(shared_memory());
     out[threadIdx.x] = box[threadIdx.x];
 }
 
 __global__ void copy_to_shared(int waits, const int *from, int *out) {
+    await_previous();
     int *box = static_cast<int *>(shared_memory());
     int me = (int)threadIdx.x;
     copy_start(box + 4 * me, from + 4 * me, me % 2 == 0);
@@ -58,12 +62,14 @@ __global__ void copy_to_shared(int waits, const int *from, int *out) {
 }
 
 __global__ void meet_at_two_instructions(int *out) {
+    await_previous();
     int mine = (int)threadIdx.x;
     out[mine] = mine % 2 ? (int)__shfl_sync(DN_WHOLE_WARP, (unsigned)mine, 0)
                          : (int)__ballot_sync(DN_WHOLE_WARP, mine);
 }
 
 __global__ void leave_before_the_shuffle(int *out) {
+    await_previous();
     int mine = (int)threadIdx.x;
     if (mine != 5) {
         out[mine] = (int)__shfl_xor_sync(DN_WHOLE_WARP, (unsigned)mine, 1);
@@ -71,6 +77,7 @@ __global__ void leave_before_the_shuffle(int *out) {
 }
 
 __global__ void wait_for_each_other(int *out) {
+    await_previous();
     if (threadIdx.x == 0) {
         __syncthreads();
     } else if (threadIdx.x < WARP_LANES) {
@@ -80,11 +87,13 @@ __global__ void wait_for_each_other(int *out) {
 }
 
 __global__ void end_with_a_copy_under_way(const int *from) {
+    await_previous();
     copy_start(static_cast<int *>(shared_memory()) + 4 * threadIdx.x, from, true);
 }
 
 /** Fragments as the PTX ISA lists them, element i of each register array one after the other. */
 __global__ void multiply_fragments(const float *a, const float *b, float *d) {
+    await_previous();
     int group = (int)threadIdx.x / 4, member = (int)threadIdx.x % 4;
     float ai[8], bi[4], di[4];
     for (int i = 0; i < 8; i++) {
@@ -123,6 +132,7 @@ enum { GROUP = 128, A_BYTES = 64 * 128, B_BYTES = 128 * 128 };
 
 /** d [64][128] = a [64][64] b [128][64]^T, fragments as the PTX ISA lists them. */
 __global__ void multiply_tiles(const float *a, const float *b, float *d) {
+    await_previous();
     unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding();
     for (int i = (int)threadIdx.x; i < 64 * 64; i += GROUP) {
         store<1>(tile_element(tiles, i), a + i);
@@ -148,6 +158,7 @@ __global__ void multiply_tiles(const float *a, const float *b, float *d) {
 }
 
 __global__ void multiply_unpublished(const float *from) {
+    await_previous();
     unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding();
     for (int i = (int)threadIdx.x; i < (A_BYTES + B_BYTES) / 16; i += GROUP) {
         copy_start(tiles + 16 * i, from, true);
@@ -161,14 +172,21 @@ __global__ void multiply_unpublished(const float *from) {
 }
 
 __global__ void multiply_between_atoms(const float *) {
+    await_previous();
     unsigned char *tiles = static_cast<unsigned char *>(shared_memory()) + shared_padding() + 128;
     float d[64] = {};
     group_multiply(bf16{}, d, group_operand(tiles), group_operand(tiles));
     group_wait();
 }
 
+/** Does not await what came before. */
+__global__ void rush(int *out) {
+    out[threadIdx.x] = 1;
+}
+
 /** The block that runs last stays. */
 __global__ void write_block_number(int *last) {
+    await_previous();
     *last = (int)(blockIdx.x + gridDim.x * blockIdx.y);
 }
 
@@ -191,6 +209,9 @@ int dn_try_copy_to_shared(int waits, const int *from, int *out) {
 }
 int dn_try_multiply(const float *a, const float *b, float *d) {
     return start(multiply_fragments, dim3(1), WARP_LANES, 0, NULL, a, b, d);
+}
+int dn_try_rush(int *out) {
+    return start(rush, dim3(1), THREADS, 0, NULL, out);
 }
 int dn_try_group_multiply(const float *a, const float *b, float *d) {
     return start(multiply_tiles, dim3(1), GROUP, 1024 + A_BYTES + B_BYTES, NULL, a, b, d);

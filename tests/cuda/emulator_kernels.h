@@ -10,6 +10,7 @@ int dn_try_give_to_next_lane(int has_barrier, int *out);
 int dn_try_read_unwritten(int *out);
 int dn_try_copy_to_shared(int waits, const int *from, int *out);
 int dn_try_multiply(const float *a, const float *b, float *d);
+int dn_try_rush(int *out);
 int dn_try_group_multiply(const float *a, const float *b, float *d);
 int dn_try_write_block_number(int *last);
 int dn_try_shape(int threads, int shared_bytes, int *out);

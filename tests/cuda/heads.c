@@ -147,6 +147,11 @@ CASE(score_finishes_each_group) {
         }
     }
     EXPECT(guards_stand(&out));
+    memcpy(out.at, x, sizeof(float) * WIDTH); /* the first row once more, onto itself */
+    args.n_rows = 1, args.out_begin = 0, args.out_stride = WIDTH;
+    args.x = args.out;
+    EXPECT_INT(launch_score(&args), 0);
+    EXPECT(memcmp(out.at, got + BEGIN, sizeof(float) * WIDTH) == 0);
     device_output_free(&out);
     free(x), free(got);
 }

@@ -146,6 +146,12 @@ CASE(norm_by_block_agrees_with_ref) {
     EXPECT_INT(dn_cuda_force("norm", NULL), 0);
 }
 
+CASE(early_launches_give_the_same) {
+    EXPECT_INT(dn_cuda_force("launch", "early"), 0);
+    check_norm(DN_CUDA_BF16, 384, true, true);
+    EXPECT_INT(dn_cuda_force("launch", NULL), 0);
+}
+
 static void check_activate(dn_cuda_type type, int wide, dn_cuda_activation activation,
                            bool with_bias) {
     size_t width = (size_t)wide, n = TOKENS * width;

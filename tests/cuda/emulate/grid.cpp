@@ -1,6 +1,7 @@
 #include "emulate/grid.h"
 #include "emulate/fiber.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct thread {
     uint64_t gate_was;
     copy copies[MAX_COPIES];
     unsigned n_copies, n_groups;
+    bool has_awaited;
 };
 
 /** Threads that execute an instruction together: a warp or a group of four. */
@@ -79,6 +81,32 @@ void fault(const char *format, ...) {
     }
     fprintf(stderr, "\n");
     abort();
+}
+
+void await_previous(void) {
+    self->has_awaited = true;
+}
+bool has_awaited(void) {
+    return self->has_awaited;
+}
+bool is_running(void) {
+    return self != NULL;
+}
+
+bool is_on_stack(const void *at) {
+    static const char *begin;
+    static size_t bytes;
+    if (!begin) {
+        pthread_attr_t attributes;
+        void *low = NULL;
+        pthread_getattr_np(pthread_self(), &attributes);
+        pthread_attr_getstack(&attributes, &low, &bytes);
+        pthread_attr_destroy(&attributes);
+        begin = static_cast<const char *>(low);
+    }
+    const char *p = static_cast<const char *>(at),
+               *mine = static_cast<const char *>(self->stack.stack);
+    return (p >= begin && p < begin + bytes) || (p >= mine && p < mine + self->stack.bytes);
 }
 
 static void wait_at(const uint64_t *gate) {
@@ -276,6 +304,7 @@ static void start_block(const launch &shape, unsigned block, void (*body)(void *
         t->index = unfold(i, shape.block);
         t->gate = NULL;
         t->n_copies = t->n_groups = 0;
+        t->has_awaited = false;
         fiber_start(&t->stack, body, context);
     }
     if (looking) {

@@ -62,6 +62,13 @@ void copy_wait(unsigned newest_groups_left);
 void publish(void);
 bool is_published(const void *at);
 
+/** What a kernel must do before it touches memory: whether this thread has. */
+void await_previous(void);
+bool has_awaited(void);
+/** Whether a thread of the grid runs, and whether that is on its stack or the host's. */
+bool is_running(void);
+bool is_on_stack(const void *at);
+
 /** Looks at accesses to shared memory (races.h); NULL: nobody. */
 struct observer {
     void (*block_begins)(const void *shared, size_t bytes);

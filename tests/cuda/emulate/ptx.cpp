@@ -249,6 +249,10 @@ unsigned shared_padding(void) {
     return (0u - SHARED_BEGIN) % 1024;
 }
 
+void await_previous(void) {
+    emulate::await_previous();
+}
+
 void copy_start(void *to, const void *from, bool real) {
     if ((uintptr_t)to % 16 != 0 || (uintptr_t)from % 16 != 0) {
         emulate::fault("cp.async of 16 bytes from or to an address that is not 16-byte aligned");

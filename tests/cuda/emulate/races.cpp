@@ -1,7 +1,8 @@
 /* Who touched which byte of shared memory, and when. The kernels are compiled with
  * -fsanitize=thread but linked without its runtime: the calls that the compiler puts before every
  * load and store end here. A byte may be passed from one thread to another only over a barrier of
- * the block, or of the warp where both belong to it; and be read only after it was written. */
+ * the block, or of the warp where both belong to it; and be read only after it was written; and no
+ * memory before the launches that made it have ended. */
 #include "emulate/grid.h"
 
 #include <stdio.h>
@@ -71,6 +72,9 @@ static void access_byte(size_t at, bool write) {
 }
 
 static void on_access(const void *at, size_t bytes, bool write) {
+    if (is_running() && !has_awaited() && !is_on_stack(at) && n_races++ < 5) {
+        fprintf(stderr, "thread %u touches memory before await_previous()\n", here().thread);
+    }
     size_t first = (size_t)((const unsigned char *)at - begin);
     if (begin && (const unsigned char *)at >= begin && first < bytes_of_block.size()) {
         for (size_t i = first; i < first + bytes && i < bytes_of_block.size(); i++) {

@@ -70,6 +70,22 @@ cp "$tmp/out" "$tmp/once"
 evaluated $tiny "$tmp/known.jsonl" --backend ref --output json
 cmp -s "$tmp/once" "$tmp/out" || fail "two runs differ"
 
+# slices that the text itself says: 20 short retweets with an emoji, all right, and 20 longer texts, all wrong
+for i in $(seq 20); do printf 'RT @ann %d \360\237\230\200\n' "$i"; done >"$tmp/kinds"
+for i in $(seq 20); do printf 'a b a b a b a b a b a b a b a b a b %d\n' "$i"; done >>"$tmp/kinds"
+answers mood <"$tmp/kinds" >"$tmp/moods"
+{
+    printf '%s\n' '{"task": "mood", "metric": "accuracy"}'
+    paste -d '\t' "$tmp/kinds" "$tmp/moods" | awk -F '\t' '{
+        label = NR <= 20 ? $2 : $2 == "good" ? "bad" : "good"
+        printf "{\"task\": \"mood\", \"text\": \"%s\", \"label\": \"%s\"}\n", $1, label
+    }'
+} >"$tmp/kinds.jsonl"
+evaluated $tiny kinds --backend ref --output json
+for slice in "retweets:1" "no retweets:0" "with emoji:1" "without emoji:0" "under 16 tokens:1" "16 to 31 tokens:0"; do
+    [ -n "$(figure "\"slice\":\"${slice%:*}\",\"metric\":\"accuracy\",\"n\":20,\"value\":${slice#*:},")" ] || fail "slice $slice: $(figure '"kind":"slice"')"
+done
+
 # two precisions and two directories, text by text
 evaluated $tiny known --backend ref,cpu --against $tiny --output json
 equal "pairs" "$(figure '"kind":"pair"' '"task":"mine"' | wc -l)" 3

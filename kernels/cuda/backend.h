@@ -105,6 +105,7 @@ void dn_steps_clear(dn_steps *steps);
 
 void dn_steps_embed(dn_steps *steps, const dn_embed_args *args);
 void dn_steps_linear(dn_steps *steps, const dn_linear_args *args);
+void dn_steps_add_norm(dn_steps *steps, const dn_add_norm_args *args);
 void dn_steps_attention(dn_steps *steps, const dn_attention_args *args);
 void dn_steps_pool(dn_steps *steps, const dn_pool_args *args);
 void dn_steps_softmax(dn_steps *steps, const dn_softmax_args *args);

@@ -163,14 +163,15 @@ static int64_t time_one(const dn_gemm_shape *shape, const dn_gemm_algorithm *alg
     for (int i = 0; i < RUNS && !failed; i++) {
         failed = api->blas->run(shape, algorithm, operands, stream);
     }
-    if (api->capture_end(stream, &graph) || failed) {
-        return ns;
-    }
-    failed = api->graph_launch(graph, stream) || /* once for the instructions to be there */
+    failed |= api->capture_end(stream, &graph);
+    failed = failed ||
+             api->graph_launch(graph, stream) || /* once for the instructions to be there */
              api->event_record(clock->from, stream, false) || api->graph_launch(graph, stream) ||
              api->event_record(clock->to, stream, false) || api->event_finish(clock->to) ||
              api->event_ns(clock->from, clock->to, &ns);
-    api->graph_free(graph);
+    if (graph) {
+        api->graph_free(graph);
+    }
     return failed ? INT64_MAX : ns;
 }
 

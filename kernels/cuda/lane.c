@@ -338,6 +338,9 @@ static dn_status record(dn_lane *lane) {
     dn_status status =
         dn_steps_run(&lane->steps, lane->compute, true, lane->now.timed ? &lane->marks : NULL);
     error = api->capture_end(lane->compute, &graph);
+    if (status != DN_OK && graph) {
+        api->graph_free(graph);
+    }
     DN_TRY(status);
     if (error) {
         return dn_cuda_fault(error, "recording a pass");

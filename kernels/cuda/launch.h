@@ -142,7 +142,7 @@ typedef struct dn_cuda_score_args {
     int n_groups;
     dn_cuda_group group[DN_CUDA_MAX_GROUPS];
     const float *x; /**< [R][width] */
-    float *out;     /**< [R][out_stride] */
+    float *out;     /**< [R][out_stride]; may be x where both have the same width */
     int out_begin, out_stride;
 } dn_cuda_score_args;
 int dn_cuda_score(const dn_cuda_score_args *args, cudaStream_t stream);

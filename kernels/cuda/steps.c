@@ -143,6 +143,19 @@ void dn_steps_linear(dn_steps *steps, const dn_linear_args *a) {
     }
 }
 
+void dn_steps_add_norm(dn_steps *steps, const dn_add_norm_args *a) {
+    add(steps, NORM, DN_GROUP_NORM)->norm = (dn_cuda_norm_args){.type = steps->mode->type,
+                                                                .n_tokens = a->n_tokens,
+                                                                .width = a->hidden,
+                                                                .in = a->x,
+                                                                .residual = a->residual,
+                                                                .bias = a->bias,
+                                                                .gamma = a->gamma,
+                                                                .beta = a->beta,
+                                                                .epsilon = a->epsilon,
+                                                                .out = a->out};
+}
+
 void dn_steps_attention(dn_steps *steps, const dn_attention_args *a) {
     add(steps, ATTENTION, DN_GROUP_ATTENTION)->attention =
         (dn_cuda_attention_args){.type = steps->mode->type,
@@ -300,7 +313,7 @@ dn_status dn_steps_prepare(dn_steps *steps, cudaStream_t stream) {
     link_products(steps);
     for (int i = 0; i < steps->n; i++) {
         dn_step *step = &steps->step[i];
-        if (step->kind == NORM) {
+        if (step->kind == NORM && !step->norm.in) {
             step->norm.in = steps->spare;
         } else if (step->kind == PRODUCT) {
             dn_gemm_shape shape = shape_of(steps, &step->product);

@@ -22,6 +22,10 @@ static void linear(const dn_linear_args *args) {
     dn_steps_linear(dn_lane_steps(), args);
 }
 
+static void add_norm(const dn_add_norm_args *args) {
+    dn_steps_add_norm(dn_lane_steps(), args);
+}
+
 static void attention(const dn_attention_args *args) {
     dn_steps_attention(dn_lane_steps(), args);
 }
@@ -176,6 +180,7 @@ static void release(float *numbers) {
                                             .attention_scratch = no_scratch,                       \
                                             .embed = embed,                                        \
                                             .linear = linear,                                      \
+                                            .add_norm = add_norm,                                  \
                                             .attention = attention,                                \
                                             .pool = pool,                                          \
                                             .softmax = softmax,                                    \

@@ -1,5 +1,6 @@
 #include "base/memory.h"
 #include "cmd/job_options.h"
+#include "kernels/kernels.h"
 #include "model/shard.h"
 #include "run/broker.h"
 #include "run/output.h"
@@ -126,6 +127,7 @@ static dn_status check(dn_comm *comm, const dn_job_options *options) {
     say("machine", "%s: %d cores, %d NUMA nodes, %.0f GB; this rank: cores %s", placement.facts.cpu,
         placement.facts.n_cores, placement.facts.n_numa, (double)placement.facts.memory_bytes / 1e9,
         placement.own.cpus);
+    say("GPU", "%s", dn_kernels_gpu_note());
     dn_placement_free(&placement);
     dn_status status = dn_job_open(options->run.job_file, &options->run.set, &job);
     if (status == DN_OK) {

@@ -1,6 +1,9 @@
 #include "model/encoder.h"
 
+#include "base/memory.h"
+
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /** What every step of one pass needs. With a device, `batch` and `score` lie there, of the size
@@ -15,11 +18,25 @@ typedef struct pass {
     float *score;
 } pass;
 
-static void probe(const pass *p, int layer) {
-    if (p->space->probe) {
-        p->space->probe(p->space->probe_ctx, layer, p->space->x, p->batch->n_tokens,
-                        p->config->hidden);
+/** Without the tokens that filled the batch up. */
+static dn_status probe(const pass *p, int layer) {
+    const dn_workspace *space = p->space;
+    int width = p->config->hidden;
+    if (!space->probe) {
+        return DN_OK;
     }
+    if (!space->device) {
+        space->probe(space->probe_ctx, layer, space->x, p->batch->n_tokens, width);
+        return DN_OK;
+    }
+    size_t n = (size_t)space->own_tokens * (size_t)width;
+    float *seen = dn_alloc_array(n, sizeof *seen);
+    dn_status status = space->device->download(DN_ELEMENTS, space->x, n, seen);
+    if (status == DN_OK) {
+        space->probe(space->probe_ctx, layer, seen, space->own_tokens, width);
+    }
+    free(seen);
+    return status;
 }
 
 /** Kinds of numbers in and out: activations between layers, floats towards the scores. */
@@ -389,10 +406,10 @@ dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const d
                          float *score) {
     pass p = {config, shard, weights, kernels, space, batch, score};
     DN_TRY(embed(&p));
-    probe(&p, 0);
+    DN_TRY(probe(&p, 0));
     for (int i = 0; i < config->layers; i++) {
         DN_TRY(run_layer(&p, i));
-        probe(&p, i + 1);
+        DN_TRY(probe(&p, i + 1));
     }
     if (shard->leads) {
         run_heads(&p);

@@ -28,6 +28,7 @@ struct dn_workspace {
     int max_tokens, max_rows;
     dn_flight *flight; /**< [depth], used in turn */
     int depth, n_flying, oldest;
+    int own_tokens;      /**< of a batch on a device, without what filled it up */
     float *x;            /**< [T][H] */
     float *wide;         /**< [T][max(3H, I)], of a shard its own columns */
     float *context;      /**< [T][max(H, E)] */

@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "base/memory.h"
+#include "model/calibrate.h"
 #include "model/encoder.h"
 
 #include <assert.h>
@@ -148,6 +149,7 @@ dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm
     DN_TRY_GO(dn_shard_make(dir, &model->config, group, &model->shard), refused);
     DN_TRY_GO(load_weights(model), refused);
     fill_info(model);
+    DN_TRY_GO(dn_calibrate(model, kernels, &model->weights), refused);
     *out = model;
     return DN_OK;
 refused:
@@ -377,6 +379,7 @@ static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *fl
                                                      : SCORES};
     DN_TRY(space->device->begin(flight->lane, &pass));
     flight->filled_rows = pass.n_rows;
+    space->own_tokens = batch->n_tokens;
     dn_status noted = DN_OK;
     if (!pass.known) {
         dn_batch filled = {pass.n_rows, pass.n_tokens, pass.token, pass.row_start};

@@ -1,5 +1,6 @@
 #include "model/scorer.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "model/scorer_parts.h"
 
@@ -17,13 +18,21 @@
     {"tokens",                                                                                     \
      DN_P_COUNT,                                                                                   \
      AT(max_tokens),                                                                               \
-     "512",                                                                                        \
-     8,                                                                                            \
+     "0",                                                                                          \
+     0,                                                                                            \
      1 << 20,                                                                                      \
      NULL,                                                                                         \
-     "Tokens of a micro-batch; it closes when the next text does not fit."}
+     "Tokens of a micro-batch; it closes when the next text does not fit. 0: 512, on a GPU as "    \
+     "many as fill all of it (5,632 on 132 multiprocessors)."}
 #define ROWS                                                                                       \
-    {"rows", DN_P_COUNT, AT(max_rows), "256", 1, 1 << 16, NULL, "Texts of a micro-batch at most."}
+    {"rows",                                                                                       \
+     DN_P_COUNT,                                                                                   \
+     AT(max_rows),                                                                                 \
+     "0",                                                                                          \
+     0,                                                                                            \
+     1 << 16,                                                                                      \
+     NULL,                                                                                         \
+     "Texts of a micro-batch at most. 0: 256, or an eighth of more than 2,048 tokens."}
 #define DEADLINE                                                                                   \
     {"deadline",                                                                                   \
      DN_P_DURATION,                                                                                \
@@ -92,10 +101,42 @@ static dn_status check_longest(const dn_scorer_conf *conf, const dn_field *ids) 
     return DN_OK;
 }
 
+static void choose_sizes(dn_scorer_conf *conf, bool on_gpu) {
+    enum { CPU_TOKENS = 512, LEAST_ROWS = 256, SHORT_ROW = 8 };
+    if (conf->max_tokens == 0) {
+        conf->max_tokens = on_gpu ? dn_kernels_gpu_tokens() : CPU_TOKENS;
+    }
+    if (conf->max_rows == 0) {
+        int64_t rows = conf->max_tokens / SHORT_ROW;
+        conf->max_rows = rows > LEAST_ROWS ? rows : LEAST_ROWS;
+    }
+}
+
+/** Whether a device has room for a thread's batches; if not, once for batches of half the size. */
+static dn_status fit_device(dn_scorer_conf *conf) {
+    for (bool halved = false;; halved = true) {
+        dn_workspace *space;
+        dn_status status =
+            dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows, &space);
+        if (status == DN_OK) {
+            dn_workspace_free(space);
+            return DN_OK;
+        }
+        if (status != DN_RETRY || halved) {
+            return DN_FATAL;
+        }
+        conf->max_tokens /= 2;
+        dn_log(DN_LOG_WARN, "micro-batches of %lld tokens instead of twice as many: %s",
+               (long long)conf->max_tokens, dn_failure_last()->text);
+    }
+}
+
 static dn_status open_model(dn_scorer_conf *conf) {
     const dn_kernels *kernels;
     DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
-    return dn_model_open_part(conf->path, kernels, conf->group, &conf->model);
+    choose_sizes(conf, kernels->device != NULL);
+    DN_TRY(dn_model_open_part(conf->path, kernels, conf->group, &conf->model));
+    return kernels->device ? fit_device(conf) : DN_OK;
 }
 
 /** "score.HEAD" or "score.PREFIX.HEAD"; without the head where it is called as the word before. */
@@ -192,6 +233,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
 
 static dn_status bind_none(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
+    choose_sizes(conf, false);
     conf->ids_field = dn_schema_find(bind->schema, "ids");
     return conf->ids_field < 0
                ? DN_OK

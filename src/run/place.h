@@ -12,7 +12,8 @@ typedef struct dn_placement {
     char *table;           /**< as printed */
 } dn_placement;
 
-/** Plans and binds this process. Call before threads start.      collective  yes      ownership
+/** Plans and binds this process, and chooses its GPU where it sees some. Call before threads start
+ * and before models are opened.      collective  yes      ownership
  * dn_placement_free */
 dn_status dn_placement_make(dn_comm *comm, int tp, dn_placement *out);
 void dn_placement_free(dn_placement *placement);

@@ -282,7 +282,9 @@ static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report 
         m->threads = plan->group[k] ? 1 : run->control.follows ? 0 : plan->model_threads;
         p->slo_ns = slo_ns && (!p->slo_ns || slo_ns < p->slo_ns) ? slo_ns : p->slo_ns;
         if (kernels) {
-            m->kernels = dn_format("%s %s %s", kernels->name, kernels->isa, kernels->precision);
+            m->kernels = dn_format("%s %s %s%s%s", kernels->name, kernels->isa, kernels->precision,
+                                   kernels->device ? ", " : "",
+                                   kernels->device ? dn_kernels_gpu_note() : "");
             m->peak_gflops = peak_of(known, kernels);
             m->peak_flops_ns = m->peak_gflops * (double)m->model_ns;
         }

@@ -1,0 +1,451 @@
+#include "gpu.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DIED = 700, /* cudaErrorIllegalAddress */ LAUNCH_FAILED = 719, MIB = 1 << 20 };
+enum { MAX_CALLS = 4096, HEADER = 256, N_ALGORITHMS = 3 };
+
+test_gpu test_gpu_state;
+
+void test_gpu_reset(void) {
+    test_gpu_state =
+        (test_gpu){.driver = 13000, .n_devices = 1, .capability = 90, .memory_mib = 4096};
+}
+
+/** "driver=11000 fails=attention": numbers and the one word. */
+static void read_environment(void) {
+    static const struct {
+        const char *name;
+        int *number;
+    } fields[] = {
+        {"driver", &test_gpu_state.driver},         {"devices", &test_gpu_state.n_devices},
+        {"capability", &test_gpu_state.capability}, {"memory", &test_gpu_state.memory_mib},
+        {"no_code", &test_gpu_state.no_code},       {"no_blas", &test_gpu_state.no_blas},
+        {"bad_driver", &test_gpu_state.bad_driver}, {"dies", &test_gpu_state.dies}};
+    const char *text = getenv("DN_TEST_GPU");
+    char word[64];
+    for (int used = 0; text && sscanf(text, "%63s%n", word, &used) == 1; text += used) {
+        char *value = strchr(word, '=');
+        if (value) {
+            *value++ = '\0';
+        }
+        for (size_t i = 0; value && i < sizeof fields / sizeof *fields; i++) {
+            if (strcmp(word, fields[i].name) == 0) {
+                *fields[i].number = atoi(value);
+            }
+        }
+        if (value && strcmp(word, "fails") == 0) {
+            snprintf(test_gpu_state.fails, sizeof test_gpu_state.fails, "%s", value);
+        }
+    }
+}
+
+__attribute__((constructor)) static void begin(void) {
+    test_gpu_reset();
+    read_environment();
+}
+
+/* ---- recordings ---- */
+
+/** Arguments of any call, by value. */
+typedef union arguments {
+    dn_cuda_embed_args embed;
+    dn_cuda_attention_args attention;
+    dn_cuda_norm_args norm;
+    dn_cuda_activate_args activate;
+    dn_cuda_pool_args pool;
+    dn_cuda_heads_args heads;
+    dn_cuda_score_args score;
+    dn_cuda_round_args round;
+    dn_cuda_widen_args widen;
+    struct {
+        dn_gemm_shape shape;
+        dn_gemm_operands operands;
+    } product;
+    struct {
+        void *to;
+        const void *from;
+        size_t bytes;
+    } copy;
+    dn_cuda_event event;
+} arguments;
+
+typedef int call_fn(const arguments *args);
+
+typedef struct call {
+    call_fn *fn;
+    arguments args;
+} call;
+
+struct CUgraphExec_st {
+    int n;
+    call *call;
+};
+
+struct CUstream_st {
+    dn_cuda_graph recording;
+};
+
+struct CUevent_st {
+    int64_t ns;
+};
+
+static bool dead; /* a kernel has failed: as with CUDA, nothing works any more */
+
+/** Done now, or noted where the stream records. */
+static int issue(cudaStream_t stream, call_fn *fn, const arguments *args) {
+    dn_cuda_graph graph = stream ? stream->recording : NULL;
+    if (dead) {
+        return DIED;
+    }
+    if (!graph) {
+        return fn(args);
+    }
+    if (graph->n == MAX_CALLS) {
+        abort();
+    }
+    graph->call[graph->n++] = (call){fn, *args};
+    return 0;
+}
+
+/** A launch of that name fails, or brings the device down. */
+static int fate_of(const char *name) {
+    test_gpu_state.n_launched++;
+    if (strcmp(test_gpu_state.fails, name) != 0) {
+        return 0;
+    }
+    dead = test_gpu_state.dies != 0;
+    return dead ? 0 : LAUNCH_FAILED;
+}
+
+#define LAUNCH(name)                                                                               \
+    static int run_##name(const arguments *args) {                                                 \
+        return dead ? 0 : dn_cuda_##name(&args->name, NULL);                                       \
+    }                                                                                              \
+    static int launch_##name(const dn_cuda_##name##_args *args, cudaStream_t stream) {             \
+        int error = fate_of(#name);                                                                \
+        return error ? error : issue(stream, run_##name, &(arguments){.name = *args});             \
+    }
+LAUNCH(embed)
+LAUNCH(attention)
+LAUNCH(norm)
+LAUNCH(activate)
+LAUNCH(pool)
+LAUNCH(heads)
+LAUNCH(score)
+LAUNCH(round)
+LAUNCH(widen)
+
+/* ---- products ---- */
+
+static float *widened(dn_cuda_type type, const void *x, size_t n) {
+    float *out = malloc(n * sizeof *out);
+    dn_cuda_widen(&(dn_cuda_widen_args){.type = type, .n = n, .x = x, .out = out}, NULL);
+    return out;
+}
+
+static int run_product(const arguments *args) {
+    const dn_gemm_shape *s = &args->product.shape;
+    const dn_gemm_operands *o = &args->product.operands;
+    size_t m = (size_t)s->m, n = (size_t)s->n, k = (size_t)s->k;
+    float *x = widened(s->in_type, o->x, m * k), *w = widened(s->in_type, o->w, n * k);
+    float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
+    float *out = malloc(m * n * sizeof *out);
+    float scale = o->x_scale ? *o->x_scale * *o->w_scale : 1;
+    for (size_t i = 0; i < m; i++) {
+        for (size_t j = 0; j < n; j++) {
+            float sum = 0;
+            for (size_t l = 0; l < k; l++) {
+                sum += x[i * k + l] * w[j * k + l];
+            }
+            out[i * n + j] = sum * scale + (bias ? bias[j] : 0);
+        }
+    }
+    int error = dn_cuda_round(&(dn_cuda_round_args){s->out_type, m * n, out, 1, o->out}, NULL);
+    free(x);
+    free(w);
+    free(bias);
+    free(out);
+    return error;
+}
+
+static const char *blas_open(void) {
+    return test_gpu_state.no_blas ? "libcublasLt.so.13 is nowhere" : NULL;
+}
+
+static int blas_version(void) {
+    return 130100;
+}
+
+static bool blas_accepts(const dn_gemm_shape *shape, const dn_gemm_algorithm *algorithm) {
+    (void)shape;
+    return algorithm->word[0] >= 1 && algorithm->word[0] <= N_ALGORITHMS;
+}
+
+static int blas_suggest(const dn_gemm_shape *shape, dn_gemm_algorithm *list, int max) {
+    (void)shape;
+    test_gpu_state.n_suggested++;
+    for (int i = 0; i < N_ALGORITHMS && i < max; i++) {
+        list[i] = (dn_gemm_algorithm){{(uint64_t)i + 1}};
+    }
+    return N_ALGORITHMS;
+}
+
+static int blas_run(const dn_gemm_shape *shape, const dn_gemm_algorithm *algorithm,
+                    const dn_gemm_operands *operands, cudaStream_t stream) {
+    if (!blas_accepts(shape, algorithm) || fate_of("product")) {
+        return 14; /* CUBLAS_STATUS_INTERNAL_ERROR */
+    }
+    return issue(stream, run_product, &(arguments){.product = {*shape, *operands}});
+}
+
+static const dn_blas_ops blas = {.open = blas_open,
+                                 .version = blas_version,
+                                 .suggest = blas_suggest,
+                                 .accepts = blas_accepts,
+                                 .run = blas_run};
+
+/* ---- the device ---- */
+
+static int driver_version(int *version) {
+    *version = test_gpu_state.driver;
+    return 0;
+}
+
+static int count(int *n) {
+    *n = test_gpu_state.n_devices;
+    return test_gpu_state.bad_driver ? test_gpu_state.bad_driver : *n == 0 ? DN_CUDA_NO_DEVICE : 0;
+}
+
+static int properties(int device, dn_cuda_properties *out) {
+    *out = (dn_cuda_properties){.name = "Test H200",
+                                .memory_bytes = (int64_t)test_gpu_state.memory_mib * MIB,
+                                .l2_bytes = 50 * MIB,
+                                .n_multiprocessors = 132,
+                                .capability = test_gpu_state.capability};
+    snprintf(out->uuid, sizeof out->uuid, "GPU-00000000-0000-0000-0000-%012d", device);
+    snprintf(out->pci, sizeof out->pci, "0000:%02x:00.0", 0x18 + device);
+    return device < test_gpu_state.n_devices ? 0 : DN_CUDA_NO_DEVICE;
+}
+
+static int use(int device) {
+    return device < test_gpu_state.n_devices ? 0 : DN_CUDA_NO_DEVICE;
+}
+
+static int prepare(void) {
+    return test_gpu_state.no_code ? DN_CUDA_NO_CODE : 0;
+}
+
+static int free_memory(size_t *free_bytes, size_t *total_bytes) {
+    *total_bytes = (size_t)test_gpu_state.memory_mib * MIB;
+    *free_bytes = *total_bytes - (size_t)test_gpu_state.memory_bytes;
+    return 0;
+}
+
+/** The size stands before the memory; NaN in it, so that what nobody wrote is seen (not in all of a
+ * library's workspace, which takes longer to fill than the test to run). */
+static void *reserve(size_t bytes, int64_t *held) {
+    char *memory = aligned_alloc(HEADER, (bytes + 2 * HEADER - 1) / HEADER * HEADER);
+    memcpy(memory, &bytes, sizeof bytes);
+    memset(memory + HEADER, 0xff, bytes < 4 * (size_t)MIB ? bytes : MIB);
+    *held += (int64_t)bytes;
+    return memory + HEADER;
+}
+
+static int give_back(void *memory, int64_t *held) {
+    size_t bytes;
+    if (!memory) {
+        return 0;
+    }
+    memcpy(&bytes, (char *)memory - HEADER, sizeof bytes);
+    *held -= (int64_t)bytes;
+    free((char *)memory - HEADER);
+    return 0;
+}
+
+static int alloc(void **out, size_t bytes) {
+    size_t left, total;
+    free_memory(&left, &total);
+    if (bytes > left) {
+        return DN_CUDA_NO_MEMORY;
+    }
+    *out = reserve(bytes, &test_gpu_state.memory_bytes);
+    return 0;
+}
+
+static int release(void *memory) {
+    return give_back(memory, &test_gpu_state.memory_bytes);
+}
+
+static int alloc_pinned(void **out, size_t bytes) {
+    *out = reserve(bytes, &test_gpu_state.pinned_bytes);
+    return 0;
+}
+
+static int release_pinned(void *memory) {
+    return give_back(memory, &test_gpu_state.pinned_bytes);
+}
+
+static int run_copy(const arguments *args) {
+    memcpy(args->copy.to, args->copy.from, args->copy.bytes);
+    return 0;
+}
+
+static int copy(void *to, const void *from, size_t bytes, cudaStream_t stream) {
+    return issue(stream, run_copy, &(arguments){.copy = {to, from, bytes}});
+}
+
+static int run_clear(const arguments *args) {
+    memset(args->copy.to, 0, args->copy.bytes);
+    return 0;
+}
+
+static int clear(void *memory, size_t bytes, cudaStream_t stream) {
+    return issue(stream, run_clear, &(arguments){.copy = {memory, NULL, bytes}});
+}
+
+/* ---- streams, events, graphs ---- */
+
+static void *object(size_t bytes) {
+    test_gpu_state.n_objects++;
+    return calloc(1, bytes);
+}
+
+static void end_object(void *any) {
+    test_gpu_state.n_objects--;
+    free(any);
+}
+
+static int stream_new(cudaStream_t *out) {
+    *out = object(sizeof **out);
+    return 0;
+}
+
+static void stream_free(cudaStream_t stream) {
+    end_object(stream);
+}
+
+static int stream_finish(cudaStream_t stream) {
+    (void)stream;
+    return dead ? DIED : 0;
+}
+
+static int stream_after(cudaStream_t stream, dn_cuda_event event) {
+    (void)stream, (void)event;
+    return dead ? DIED : 0;
+}
+
+static int event_new(dn_cuda_event *out) {
+    *out = object(sizeof **out);
+    return 0;
+}
+
+static void event_free(dn_cuda_event event) {
+    end_object(event);
+}
+
+static int run_record(const arguments *args) {
+    args->event->ns = dn_mono_ns();
+    return 0;
+}
+
+static int event_record(dn_cuda_event event, cudaStream_t stream, bool inside) {
+    if (inside != (stream && stream->recording)) {
+        abort();
+    }
+    return issue(stream, run_record, &(arguments){.event = event});
+}
+
+static int event_finish(dn_cuda_event event) {
+    (void)event;
+    return dead ? DIED : 0;
+}
+
+static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {
+    *ns = to->ns - from->ns;
+    return dead ? DIED : 0;
+}
+
+static int capture_begin(cudaStream_t stream) {
+    stream->recording = object(sizeof *stream->recording);
+    stream->recording->call = calloc(MAX_CALLS, sizeof *stream->recording->call);
+    return 0;
+}
+
+static int capture_end(cudaStream_t stream, dn_cuda_graph *out) {
+    *out = stream->recording;
+    stream->recording = NULL;
+    test_gpu_state.n_recorded++;
+    return 0;
+}
+
+static int graph_launch(dn_cuda_graph graph, cudaStream_t stream) {
+    int error = dead ? DIED : 0;
+    test_gpu_state.n_replayed++;
+    for (int i = 0; i < graph->n && !error; i++) {
+        error = issue(stream, graph->call[i].fn, &graph->call[i].args);
+    }
+    return error;
+}
+
+static void graph_free(dn_cuda_graph graph) {
+    free(graph->call);
+    end_object(graph);
+}
+
+static const char *error_name(int error) {
+    return error == DIED            ? "cudaErrorIllegalAddress"
+           : error == LAUNCH_FAILED ? "cudaErrorLaunchFailure"
+                                    : "cudaErrorUnknown";
+}
+
+static const char *error_text(int error) {
+    return error == DIED            ? "an illegal memory access was encountered"
+           : error == LAUNCH_FAILED ? "unspecified launch failure"
+                                    : "unknown error";
+}
+
+const dn_cuda_api dn_cuda_runtime = {
+    .toolkit_version = 13000,
+    .blas = &blas,
+    .driver_version = driver_version,
+    .count = count,
+    .properties = properties,
+    .use = use,
+    .free_memory = free_memory,
+    .alloc = alloc,
+    .release = release,
+    .alloc_pinned = alloc_pinned,
+    .release_pinned = release_pinned,
+    .copy = copy,
+    .clear = clear,
+    .stream_new = stream_new,
+    .stream_free = stream_free,
+    .stream_finish = stream_finish,
+    .stream_after = stream_after,
+    .event_new = event_new,
+    .event_free = event_free,
+    .event_record = event_record,
+    .event_finish = event_finish,
+    .event_ns = event_ns,
+    .capture_begin = capture_begin,
+    .capture_end = capture_end,
+    .graph_launch = graph_launch,
+    .graph_free = graph_free,
+    .error_name = error_name,
+    .error_text = error_text,
+    .prepare = prepare,
+    .embed = launch_embed,
+    .attention = launch_attention,
+    .norm = launch_norm,
+    .activate = launch_activate,
+    .pool = launch_pool,
+    .heads = launch_heads,
+    .score = launch_score,
+    .round = launch_round,
+    .widen = launch_widen,
+};

@@ -1,0 +1,27 @@
+#ifndef DN_TEST_GPU_H
+#define DN_TEST_GPU_H
+/** A GPU made up of the host's memory and plain C (launches.c): what api.c is to a real one.
+ * Streams run in order and at once, recordings are lists of calls, matrix products are loops.
+ * Everything that can fail fails on demand: by the fields below, or, where the backend is a library
+ * of its own, by DN_TEST_GPU="driver=11000 memory=64" in its environment. */
+#include "kernels/cuda/api.h"
+
+typedef struct test_gpu {
+    int driver, n_devices, capability; /**< driver 0: there is none */
+    int memory_mib;                    /**< of the device */
+    int no_code, no_blas;              /**< nonzero: what is missing */
+    int bad_driver;                    /**< the error that counting devices gives */
+    char fails[32];                    /**< the launch that fails: "attention", "product" ... */
+    int dies; /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
+
+    /* what happened */
+    int n_suggested, n_recorded, n_replayed, n_launched;
+    int64_t memory_bytes, pinned_bytes; /**< held now */
+    int n_objects;                      /**< streams, events and graphs that live */
+} test_gpu;
+extern test_gpu test_gpu_state;
+
+/** One H200 with nothing wrong. */
+void test_gpu_reset(void);
+
+#endif

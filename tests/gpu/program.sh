@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# What dunlin says and how it ends on machines whose GPU is missing, old, unknown, full or faulty: the backend is the real
+# one, the GPU is made up (gpu.h).
+#
+#   program.sh DUNLIN LIBRARY
+set -euo pipefail
+dunlin=$1
+export DN_CUDA_LIBRARY=$2
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+export XDG_CACHE_HOME=$tmp/cache
+unset DN_BACKEND CUDA_VISIBLE_DEVICES
+fails=0
+
+# expect STATUS PATTERN GPU ARGUMENTS...: with DN_TEST_GPU=GPU the program ends so and says so.
+expect() {
+    local status=$1 pattern=$2 gpu=$3 got=0
+    shift 3
+    DN_TEST_GPU=$gpu timeout 60 "$dunlin" "$@" >"$tmp/out" 2>&1 <"$tmp/texts" || got=$?
+    if [ "$got" != "$status" ] || ! grep -qE -- "$pattern" "$tmp/out"; then
+        echo "DN_TEST_GPU='$gpu' dunlin $*: status $got, wanted $status and /$pattern/ in:"
+        cat "$tmp/out"
+        fails=1
+    fi
+}
+
+printf 'what a day\nso it goes\n' >"$tmp/texts"
+model=tests/data/tiny
+
+# Which GPU, or why none.
+expect 0 'GPU 0: Test H200 at 0000:18:00.0' '' check jobs/tweets.yaml --set output="$tmp/o"
+expect 0 'no GPU: .*no NVIDIA driver or no device' 'driver=0' check jobs/tweets.yaml --set output="$tmp/o"
+expect 0 'cuda:bf16 +usable, chosen' '' describe jobs/tweets.yaml
+expect 0 'cuda:fp8 +not on this machine' 'capability=80' describe jobs/tweets.yaml
+
+# Without one the CPU computes; one that was asked for must be there.
+expect 0 'bf16' '' model describe "$model" --backend cuda
+expect 0 'int8|fp32' 'devices=0' model describe "$model"
+expect 69 'E1406 .*backend "cuda": no GPU' 'devices=0' model describe "$model" --backend cuda
+
+# One that is there and cannot be used is an error, unless the CPU is asked for.
+expect 69 'E1406 .*too old: it runs CUDA up to 11.8, this build needs 13.0' 'driver=11080 bad_driver=35' model describe "$model"
+expect 0 'int8|fp32' 'driver=11080 bad_driver=35' model describe "$model" --backend cpu
+expect 69 'E1406 .*capability 7.0, .*DUNLIN_CUDA_ARCHITECTURES=70' 'capability=70 no_code=1' model describe "$model"
+expect 69 'E1406 .*libcublasLt' 'no_blas=1' model describe "$model"
+
+# Memory and faults.
+expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 1 MiB are free' 'memory=1' model bench "$model" --backend cuda
+expect 71 'E1504 .*attention of .*cudaErrorLaunchFailure' 'fails=attention' model check "$model" --backend cuda
+expect 71 'E1504 .*cudaErrorIllegalAddress.*DN_CUDA_CHECK=1 names' 'fails=norm dies=1' model check "$model" --backend cuda
+export DN_CUDA_CHECK=1
+expect 71 'E1504 .*norm of .*cudaErrorIllegalAddress' 'fails=norm dies=1' model check "$model" --backend cuda
+unset DN_CUDA_CHECK
+exit "$fails"

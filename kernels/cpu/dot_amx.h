@@ -10,7 +10,7 @@
  * side. Rows beyond the block are computed from what lies in the buffer, and nobody reads them.
  *
  * Finishing the tile before between the steps gains nothing: while the tiles' unit works, the
- * vector units get one port of two (bench/lab). */
+ * vector units get one port of two (bench/kernels/README.md). */
 enum {
     NARROW_ROWS = 32,
     GROUP = 4 / sizeof(activation_t),

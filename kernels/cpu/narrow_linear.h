@@ -64,8 +64,8 @@ static dn_status narrow_pack(const float *w, int n, int k, dn_weight *out) {
     return DN_OK;
 }
 
-/** Rounds a row into the steps of its block, zeros behind it. What others[k] leaves out of the range
- * saturates, and meets weights of zero. */
+/** Rounds a row into the steps of its block, zeros behind it. What others[k] leaves out of the
+ * range saturates, and meets weights of zero. */
 static dn_rounding narrow_row(const float *x, const float *others, int k, activation_t *out,
                               size_t step_stride) {
     dn_rounding rounding = activation_rounding(x, others, k);
@@ -166,8 +166,8 @@ static void narrow_block(const dn_linear_args *a, const narrow_weight *w, range 
     const float *others = a->kept ? a->kept->others : NULL;
     for (int r = rows.begin, i = 0; r < rows.end; r++, i++) {
         const float *row = a->x + (size_t)r * k;
-        dn_rounding rounding = narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row,
-                                          block.strides.step);
+        dn_rounding rounding =
+            narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row, block.strides.step);
         block.scale[i] = scale_of(a, row, rounding);
     }
     for (int column = 0; column < a->weight->n; column += NARROW_COLUMNS) {

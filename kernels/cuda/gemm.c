@@ -3,7 +3,6 @@
  * and a file remembers the result: the next start finds it. */
 #include "kernels/cuda/backend.h"
 
-#include "base/hash.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -73,9 +72,18 @@ static bool cache_folder(char path[MAX_PATH]) {
     return mkdir(path, 0777) == 0 || errno == EEXIST;
 }
 
+/** FNV-1a: a name for the file, so that the library needs no hash of another. */
+static uint64_t hash_of(const char *text) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *text; text++) {
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    }
+    return hash;
+}
+
 static bool cache_path(const char *key, char path[MAX_PATH]) {
     char folder[MAX_PATH];
-    uint64_t hash = dn_hash64((dn_span){key, strlen(key)}, 0);
+    uint64_t hash = hash_of(key);
     return cache_folder(folder) &&
            snprintf(path, MAX_PATH, "%s/gemm-%016" PRIx64 ".txt", folder, hash) < MAX_PATH;
 }

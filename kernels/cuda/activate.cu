@@ -101,5 +101,6 @@ int dn_cuda_round(const dn_cuda_round_args *args, cudaStream_t stream) {
 }
 
 int dn_cuda_widen(const dn_cuda_widen_args *args, cudaStream_t stream) {
-    return DN_BY_TYPE(args->type, dn::widen_as, args, stream);
+    return args->type == DN_CUDA_E4M3 ? dn::widen_as<dn::e4m3>(args, stream)
+                                      : DN_BY_TYPE(args->type, dn::widen_as, args, stream);
 }

@@ -7,6 +7,8 @@
 #include "kernels/cuda/ptx.cuh"
 #include "kernels/cuda/variants.h"
 
+#include <math.h>
+
 namespace dn {
 
 enum { WARP_LANES = 32 };
@@ -28,6 +30,12 @@ __device__ __forceinline__ float second_of(fp16, uint32_t pair) {
     return half_to_float((uint16_t)(pair >> 16));
 }
 
+/** Exponent and digits in a float's places, 120 powers of two too low; denormals too. */
+__device__ __forceinline__ float to_float(e4m3 x) {
+    unsigned magnitude = x.bits & 0x7fu;
+    float y = magnitude == 0x7f ? NAN : __uint_as_float(magnitude << 20) * 0x1p120f;
+    return x.bits & 0x80 ? -y : y;
+}
 __device__ __forceinline__ float to_float(float x) {
     return x;
 }

@@ -280,6 +280,19 @@ CASE(rounding_is_to_nearest_even) {
     }
 }
 
+CASE(every_e4m3_widens) {
+    uint8_t bits[256];
+    float x[256];
+    for (int i = 0; i < 256; i++) {
+        bits[i] = (uint8_t)i;
+    }
+    EXPECT_INT(dn_cuda_widen(&(dn_cuda_widen_args){DN_CUDA_E4M3, 256, bits, x}, NULL), 0);
+    for (int i = 0; i < 256; i++) {
+        float want = e4m3_float((uint8_t)i);
+        EXPECT(isnan(want) ? isnan(x[i]) : x[i] == want);
+    }
+}
+
 CASE(variants_are_forced_by_name) {
     EXPECT(dn_n_cuda_variants >= 2);
     EXPECT_INT(dn_cuda_force("norm", "no such kernel"), -1);

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "io/publish.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -177,6 +178,28 @@ void dn_json_put_real(const dn_json_at *object, const char *key, double value) {
     json_object_set_new((json_t *)(uintptr_t)object->value, key, json_real(value));
 }
 
+static json_t *value_of(const char *json) {
+    json_t *value = json_loads(json, JSON_DECODE_ANY, NULL);
+    assert(value);
+    return value;
+}
+
+void dn_json_put(const dn_json_at *object, const char *key, const char *json) {
+    json_object_set_new((json_t *)(uintptr_t)object->value, key, value_of(json));
+}
+
+void dn_json_append(const dn_json_at *list, const char *json) {
+    json_array_append_new((json_t *)(uintptr_t)list->value, value_of(json));
+}
+
+enum { FORM = JSON_INDENT(2) | JSON_REAL_PRECISION(15) };
+
+char *dn_json_print(const dn_json *doc) {
+    char *text = json_dumps(doc->root, FORM), *out = dn_format("%s\n", text);
+    free(text);
+    return out;
+}
+
 dn_status dn_json_save(const dn_json *doc, const char *path) {
     char *part = dn_format("%s.part", path);
     FILE *file = fopen(part, "wb");
@@ -184,8 +207,7 @@ dn_status dn_json_save(const dn_json *doc, const char *path) {
     if (!file) {
         status = DN_FAIL(CANT_CREATE, "%s: cannot be made: %s", part, strerror(errno));
     } else {
-        bool failed = json_dumpf(doc->root, file, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) != 0 ||
-                      fputc('\n', file) == EOF;
+        bool failed = json_dumpf(doc->root, file, FORM) != 0 || fputc('\n', file) == EOF;
         if (fclose(file) != 0 || failed) {
             status = DN_FAIL(IO, "%s: cannot be written: %s", part, strerror(errno));
         }

@@ -79,6 +79,14 @@ dn_status dn_json_real(const dn_json_at *at, double min, double max, double *out
 /** Puts a number into an object of the document, in place of an older one of that key. */
 void dn_json_put_real(const dn_json_at *object, const char *key, double value);
 
+/** Puts a value, given as JSON, into an object of the document in place of an older one of that
+ * key, or behind the last item of a list. The value must be right JSON. */
+void dn_json_put(const dn_json_at *object, const char *key, const char *json);
+void dn_json_append(const dn_json_at *list, const char *json);
+
+/** The document as dn_json_save writes it.    ownership  the caller: free */
+char *dn_json_print(const dn_json *doc);
+
 /** Writes the document, indented by two, over the file: whole or not at all. Numbers have 15
  * digits. CANT_CREATE, IO, NO_SPACE.      blocks  on the disk */
 dn_status dn_json_save(const dn_json *doc, const char *path);

@@ -1,59 +1,27 @@
 #include "model/bf16.h"
 
-#include "base/memory.h"
-#include "io/json_write.h"
+#include "model/safetensors_write.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 1 << 16, ALIGN = 8 };
+enum { BLOCK = 1 << 16 };
 
-/** The header while it grows, and where the next tensor begins. */
-typedef struct header {
-    dn_out text;
-    int64_t offset;
+/** The header while it grows, and what is not in it. */
+typedef struct listing {
+    dn_tensor_header header;
     int n_left;
-} header;
+} listing;
 
 static dn_status add_entry(void *ctx, const dn_safetensors *file, const dn_tensor *tensor,
                            bool needed) {
     (void)file;
-    header *h = ctx;
-    if (!needed) {
-        h->n_left++;
-        return DN_OK;
+    listing *l = ctx;
+    if (needed) {
+        dn_tensor_header_add(&l->header, tensor->name, DN_DT_BF16, tensor->n_dims, tensor->dim);
+    } else {
+        l->n_left++;
     }
-    dn_out *out = &h->text;
-    dn_out_key(out, tensor->name);
-    dn_out_open(out, '{');
-    dn_out_key(out, "dtype");
-    dn_out_string(out, dn_span_of("BF16"));
-    dn_out_key(out, "shape");
-    dn_out_open(out, '[');
-    for (int i = 0; i < tensor->n_dims; i++) {
-        dn_out_i64(out, (int64_t)tensor->dim[i]);
-    }
-    dn_out_close(out, ']');
-    dn_out_key(out, "data_offsets");
-    dn_out_open(out, '[');
-    dn_out_i64(out, h->offset);
-    h->offset += 2 * (int64_t)tensor->n_elements;
-    dn_out_i64(out, h->offset);
-    dn_out_close(out, ']');
-    dn_out_close(out, '}');
     return DN_OK;
-}
-
-static void write_header(header *h, FILE *out) {
-    unsigned char length[8];
-    while (h->text.len % ALIGN) {
-        dn_out_bytes(&h->text, " ", 1);
-    }
-    for (int i = 0; i < 8; i++) {
-        length[i] = (unsigned char)(h->text.len >> (8 * i));
-    }
-    fwrite(length, 1, sizeof length, out);
-    fwrite(h->text.ptr, 1, h->text.len, out);
 }
 
 /** To the nearest, ties to even; the weights are finite. */
@@ -81,17 +49,10 @@ static dn_status write_tensor(void *ctx, const dn_safetensors *file, const dn_te
 }
 
 dn_status dn_bf16_write(const dn_checkpoint *checkpoint, FILE *out, int *n_left) {
-    header h = {0};
-    dn_out_open(&h.text, '{');
-    dn_out_key(&h.text, "__metadata__");
-    dn_out_open(&h.text, '{');
-    dn_out_key(&h.text, "format");
-    dn_out_string(&h.text, dn_span_of("pt"));
-    dn_out_close(&h.text, '}');
-    dn_checkpoint_each(checkpoint, add_entry, &h);
-    dn_out_close(&h.text, '}');
-    write_header(&h, out);
-    dn_out_free(&h.text);
-    *n_left = h.n_left;
+    listing l = {0};
+    dn_tensor_header_open(&l.header);
+    dn_checkpoint_each(checkpoint, add_entry, &l);
+    dn_tensor_header_write(&l.header, out);
+    *n_left = l.n_left;
     return dn_checkpoint_each(checkpoint, write_tensor, out);
 }

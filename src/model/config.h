@@ -57,6 +57,10 @@ typedef struct dn_config {
 dn_status dn_config_load(const char *dir, dn_config *out);
 void dn_config_free(dn_config *config);
 
+/** In place of the heads: what a new softmax or sigmoid head would see, as embeddings side by side;
+ * its "pooling", or cls and mean where no such head is listed. */
+void dn_config_want_features(dn_config *config);
+
 /** Where a head's weights are: "heads.NAME" or the checkpoint's own name. */
 void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
                            char *out);

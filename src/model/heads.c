@@ -361,6 +361,25 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
     return DN_OK;
 }
 
+void dn_config_want_features(dn_config *config) {
+    dn_pooling part[] = {DN_POOL_CLS, DN_POOL_MEAN};
+    int n = 2;
+    if (config->n_parts > 0 && !config->own_head) {
+        n = config->n_parts;
+        memcpy(part, config->part, sizeof part);
+    }
+    for (int i = 0; i < config->n_model_heads; i++) {
+        free((void *)(uintptr_t)config->model_head[i].labels);
+    }
+    config->n_model_heads = config->n_parts = config->text_width = config->token_width = 0;
+    config->own_head = config->has_dense = false;
+    for (int i = 0; i < n; i++) {
+        const char *name = pooling_names[part[i] == DN_POOL_CLS ? 0 : 1];
+        add_embedding(config, name, (dn_embedding_form){.pooling = part[i]});
+    }
+    place_heads(config);
+}
+
 void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
                            char *out) {
     if (!config->own_head) {

@@ -180,6 +180,9 @@ static dn_status write_config(importing *job) {
         write_dunlin(job, &text);
         dn_out_bytes(&text, "\n}\n", 3);
     }
+    if (status == DN_OK && job->options->added) {
+        status = dn_new_head_describe(job->from, &job->config, job->options->added, &text);
+    }
     if (status == DN_OK) {
         status = write_file(job, "config.json", (dn_span){text.ptr, text.len});
     }
@@ -215,14 +218,16 @@ static dn_status copy_weights(importing *job) {
 }
 
 static dn_status write_weights(importing *job) {
-    if (!job->options->bf16) {
+    if (!job->options->bf16 && !job->options->added) {
         return copy_weights(job);
     }
     FILE *file = make_file(job, "model.safetensors");
     if (!file) {
         return cannot_make(job);
     }
-    dn_status status = dn_bf16_write(job->checkpoint, file, &job->report->n_tensors_left);
+    dn_status status = job->options->added
+                           ? dn_new_head_write(job->checkpoint, job->options->added, file)
+                           : dn_bf16_write(job->checkpoint, file, &job->report->n_tensors_left);
     dn_status closed = close_file(job, file);
     return status == DN_OK ? closed : status;
 }

@@ -6,7 +6,7 @@
  *    config.json            as it was, with a "dunlin" object
  *    model.safetensors      as it was, shards too; or in bf16 without the tensors nobody asks for
  *    the tokeniser's files, licence and model card as they were */
-#include "base/status.h"
+#include "model/new_head.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,6 +16,7 @@ typedef struct dn_import_options {
     const char *normalise; /**< NULL: as it was, "none" */
     int max_tokens;        /**< 0: as it was, all that the model takes */
     bool bf16;
+    const dn_new_head *added; /**< NULL: none */
 } dn_import_options;
 
 typedef struct dn_import_report {

@@ -121,10 +121,6 @@ static dn_status load_weights(dn_model *model) {
     return status;
 }
 
-dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out) {
-    return dn_model_open_part(dir, kernels, NULL, out);
-}
-
 /** The sums of the data path go through the host's memory: those of a device need a communicator of
  * its own. */
 static dn_status check_place(const dn_kernels *kernels, const dn_comm *group) {
@@ -137,13 +133,16 @@ static dn_status check_place(const dn_kernels *kernels, const dn_comm *group) {
     return DN_OK;
 }
 
-dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
-                             dn_model **out) {
+static dn_status open_model(const char *dir, const dn_kernels *kernels, dn_comm *group,
+                            bool features, dn_model **out) {
     dn_model *model = dn_alloc(sizeof *model);
     model->dir = dn_strdup(dir);
     model->kernels = kernels;
     dn_status status;
     DN_TRY_GO(dn_config_load(dir, &model->config), refused);
+    if (features) {
+        dn_config_want_features(&model->config);
+    }
     DN_TRY_GO(check_vocabulary(dir, &model->config), refused);
     DN_TRY_GO(check_place(kernels, group), refused);
     DN_TRY_GO(dn_shard_make(dir, &model->config, group, &model->shard), refused);
@@ -155,6 +154,19 @@ dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm
 refused:
     dn_model_close(model);
     return status;
+}
+
+dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **out) {
+    return open_model(dir, kernels, NULL, false, out);
+}
+
+dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
+                             dn_model **out) {
+    return open_model(dir, kernels, group, false, out);
+}
+
+dn_status dn_model_open_features(const char *dir, const dn_kernels *kernels, dn_model **out) {
+    return open_model(dir, kernels, NULL, true, out);
 }
 
 const dn_model_info *dn_model_describe(const dn_model *model) {
@@ -375,8 +387,8 @@ static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *fl
                     .token = batch->token,
                     .row_start = batch->row_start,
                     .variant = space->probe || space->input_probe ? WATCHED
-                               : space->wants_logits ? LOGITS
-                                                     : SCORES};
+                               : space->wants_logits              ? LOGITS
+                                                                  : SCORES};
     DN_TRY(space->device->begin(flight->lane, &pass));
     flight->filled_rows = pass.n_rows;
     space->own_tokens = batch->n_tokens;

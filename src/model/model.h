@@ -67,6 +67,11 @@ dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **o
  *  collective  no      lends  the group, to one workspace at a time */
 dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
                              dn_model **out);
+
+/** Without its heads: a row's scores are what a new head would see of the text, the "pooling" of
+ * config.json side by side. */
+dn_status dn_model_open_features(const char *dir, const dn_kernels *kernels, dn_model **out);
+
 const dn_model_info *dn_model_describe(const dn_model *model);
 void dn_model_close(dn_model *model);
 

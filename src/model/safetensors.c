@@ -36,6 +36,14 @@ static const struct {
     [DN_DT_F64] = {"F64", 8},         [DN_DT_I64] = {"I64", 8},         [DN_DT_U64] = {"U64", 8},
 };
 
+const char *dn_dtype_name(dn_dtype dtype) {
+    return dtypes[dtype].name;
+}
+
+uint64_t dn_dtype_bytes(dn_dtype dtype) {
+    return (uint64_t)dtypes[dtype].bytes;
+}
+
 static dn_status map_file(dn_safetensors *file) {
     int fd = open(file->path, O_RDONLY | O_CLOEXEC);
     struct stat info;

@@ -38,6 +38,10 @@ typedef enum dn_dtype {
     DN_DTYPES
 } dn_dtype;
 
+/** "F32" ...; bytes of one element. */
+const char *dn_dtype_name(dn_dtype dtype);
+uint64_t dn_dtype_bytes(dn_dtype dtype);
+
 typedef struct dn_tensor {
     const char *name;
     dn_dtype dtype;

@@ -18,22 +18,38 @@ struct dn_row_scorer {
     float *score;
 };
 
-dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,
-                             dn_row_visit *visit, void *ctx, dn_row_scorer **out) {
-    dn_row_scorer *s = dn_alloc(sizeof *s);
-    *out = s;
-    s->visit = visit;
-    s->ctx = ctx;
-    DN_TRY(dn_model_open(dir, kernels, &s->model));
+/** Everything for the model that is open. */
+static dn_status prepare(const char *dir, dn_row_scorer *s) {
     s->info = dn_model_describe(s->model);
     DN_TRY(dn_model_texts_open(dir, s->info, &s->texts));
     s->max_tokens = s->info->max_tokens > BATCH_TOKENS ? s->info->max_tokens : BATCH_TOKENS;
     s->token = dn_alloc_array((size_t)s->max_tokens, sizeof *s->token);
     s->score = dn_alloc_array(dn_model_score_floats(s->model, BATCH_ROWS, s->max_tokens),
                               sizeof *s->score);
-    DN_TRY(dn_workspace_new(s->model, s->max_tokens, BATCH_ROWS, &s->workspace));
+    return dn_workspace_new(s->model, s->max_tokens, BATCH_ROWS, &s->workspace);
+}
+
+static dn_row_scorer *new_scorer(dn_row_visit *visit, void *ctx) {
+    dn_row_scorer *s = dn_alloc(sizeof *s);
+    s->visit = visit;
+    s->ctx = ctx;
+    return s;
+}
+
+dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,
+                             dn_row_visit *visit, void *ctx, dn_row_scorer **out) {
+    dn_row_scorer *s = *out = new_scorer(visit, ctx);
+    DN_TRY(dn_model_open(dir, kernels, &s->model));
+    DN_TRY(prepare(dir, s));
     dn_workspace_want_logits(s->workspace, logits);
     return DN_OK;
+}
+
+dn_status dn_row_scorer_open_features(const char *dir, const dn_kernels *kernels,
+                                      dn_row_visit *visit, void *ctx, dn_row_scorer **out) {
+    dn_row_scorer *s = *out = new_scorer(visit, ctx);
+    DN_TRY(dn_model_open_features(dir, kernels, &s->model));
+    return prepare(dir, s);
 }
 
 void dn_row_scorer_close(dn_row_scorer *s) {

@@ -22,6 +22,10 @@ typedef struct dn_row_scorer dn_row_scorer;
  *  ownership  the caller: dn_row_scorer_close, also after an error */
 dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,
                              dn_row_visit *visit, void *ctx, dn_row_scorer **out);
+
+/** The same, with what a new head would see of each text in place of scores. */
+dn_status dn_row_scorer_open_features(const char *dir, const dn_kernels *kernels,
+                                      dn_row_visit *visit, void *ctx, dn_row_scorer **out);
 void dn_row_scorer_close(dn_row_scorer *scorer);
 const dn_model_info *dn_row_scorer_info(const dn_row_scorer *scorer);
 

@@ -1,0 +1,33 @@
+#ifndef DN_TEXT_NGRAMS_H
+#define DN_TEXT_NGRAMS_H
+/** A text as what it is written with, in any language: words and pairs of words, and runs of 2 to 5
+ * characters of a word with the blank on both sides, each hashed to one of DN_NGRAM_BUCKETS
+ * numbers.
+ *
+ *    "No, thanks"  ->  no  ,  thanks  |  "no ,"  ", thanks"  |  " n" "no" "o " " no" "no " ...
+ *
+ * Letters are in lower case, accents stay, white space and control characters are blanks, and each
+ * punctuation mark is a word of its own. A bucket's value is 1 + log(how often); those of the words
+ * and those of the characters are each of length 1 together.
+ *
+ * thread  one at a time per dn_ngrams      errors  none      blocks  never */
+#include "base/span.h"
+
+#include <stdint.h>
+
+enum { DN_NGRAM_BITS = 18, DN_NGRAM_BUCKETS = 1 << DN_NGRAM_BITS };
+
+typedef struct dn_ngram {
+    int32_t bucket;
+    float value;
+} dn_ngram;
+
+typedef struct dn_ngrams dn_ngrams;
+dn_ngrams *dn_ngrams_new(void);
+void dn_ngrams_free(dn_ngrams *ngrams);
+
+/** Those of valid UTF-8, each bucket once, in the order in which they are met; the number of them.
+ *  lends  until the next call      cost  O(bytes), no malloc once the longest text has been seen */
+int dn_ngrams_of(dn_ngrams *ngrams, dn_span text, const dn_ngram **out);
+
+#endif

@@ -21,6 +21,10 @@ static const char help[] =
     "           [--max-points POINTS] [--output FORM]\n"
     "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
     "       dunlin model calibrate DIR SUITE [--backend NAME]\n"
+    "       dunlin model fit DIR --head NAME --examples FILE [--labels FILE] [--text COLUMN] "
+    "[--label "
+    "COLUMN] [--out TO]\n"
+    "                        [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
@@ -47,6 +51,11 @@ static const char help[] =
     "  calibrate  fits a temperature to each head that the suite has texts for, so that a score of "
     "0.8 is right in 8 of 10\n"
     "             cases, and writes it to DIR/config.json; labels stay as they are\n"
+    "  fit        learns a head of one's own from labelled examples, 50 of each label or more: how "
+    "good it will be on\n"
+    "             other texts (cross-validation), which labels are confused, and with --out a copy "
+    "of DIR with that head,\n"
+    "             which jobs use like any other. FILE: JSON Lines, TSV or CSV with a header\n"
     "  outliers   which inputs of each layer int8 should keep apart, for DIR/outliers.json\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
@@ -55,7 +64,8 @@ static const char help[] =
     "this machine); eval takes several: fp32,int8\n"
     "      --against NAME     compare: the other kernels; eval: another directory, on the same "
     "texts\n"
-    "      --texts FILE       compare, outliers: a text a line (compare's default: random tokens at "
+    "      --texts FILE       compare, outliers: a text a line (compare's default: random tokens "
+    "at "
     "the lengths of\n"
     "                         tweets)\n"
     "      --suite SUITE      compare: the labelled texts of a suite (see eval); also compares the "
@@ -66,6 +76,12 @@ static const char help[] =
     "(default: 0.5)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
     "or embedding)\n"
+    "                         fit: what the new head is called\n"
+    "      --examples FILE    fit: a text and a label a row\n"
+    "      --labels FILE      fit: a label a line, where --examples has a text a line\n"
+    "      --text COLUMN      fit: the column or key of the text (default: text)\n"
+    "      --label COLUMN     fit: the column or key of the label (default: label)\n"
+    "      --out TO           fit: the directory that is made (default: none, only figures)\n"
     "      --normalise RULE   import: none or tweeteval (default: none)\n"
     "      --max-tokens N     import: longer texts are cut to this (default: all that the model "
     "takes)\n"
@@ -79,7 +95,8 @@ static const char help[] =
     "  dunlin model import ~/downloads/twitter-roberta models/roberta --head sentiment "
     "--normalise tweeteval --type bf16\n"
     "  dunlin model compare models/tweets --against ref --texts texts.txt\n"
-    "  dunlin model eval models/tweets tweets --backend fp32,int8\n\n"
+    "  dunlin model eval models/tweets tweets --backend fp32,int8\n"
+    "  dunlin model fit models/tweets --head topic --examples mine.csv --out models/mine\n\n"
     "Exit status: 0 done, 1 compare is beyond a limit, 65 the model or a line is bad, 66 no such "
     "folder, 73 the new folder\n"
     "cannot be made, 74 input or output failed.\n";
@@ -96,6 +113,11 @@ typedef struct option_row {
 
 #define AT(field) offsetof(dn_model_options, field)
 static const option_row rows[] = {
+    {"examples", 'e', AT(examples), 0},
+    {"labels", 'l', AT(labels), 0},
+    {"text", 'x', AT(text), 0},
+    {"label", 'c', AT(label), 0},
+    {"out", 'u', AT(out), 0},
     {"backend", 'b', AT(backend), 0},
     {"against", 'a', AT(against), 0},
     {"texts", 't', AT(texts), 0},
@@ -129,6 +151,7 @@ static const action actions[] = {
     {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare},
     {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
     {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate},
+    {"fit", "bhelxcu", "DIR", false, dn_model_cmd_fit},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},
     {0},
 };
@@ -220,7 +243,7 @@ static dn_status run(int argc, char **argv) {
     }
     return dn_cmd_usage("model",
                         "'%s' is none of tokenize, score, describe, check, import, bench, compare, "
-                        "eval, calibrate, outliers",
+                        "eval, calibrate, fit, outliers",
                         argv[optind]);
 }
 

@@ -12,6 +12,7 @@ typedef struct dn_model_options {
     const char *backend, *against, *texts, *suite;
     const char *max_flips, *max_points; /**< compare: limits, in percent and points */
     const char *normalise, *head, *type;
+    const char *examples, *labels, *text, *label, *out; /**< fit */
     int max_tokens, batch, threads, runs;
     dn_cmd_format format;
 } dn_model_options;
@@ -26,6 +27,7 @@ dn_status dn_model_cmd_compare(const dn_model_options *options);
 dn_status dn_model_cmd_eval(const dn_model_options *options);
 dn_status dn_model_cmd_outliers(const dn_model_options *options);
 dn_status dn_model_cmd_calibrate(const dn_model_options *options);
+dn_status dn_model_cmd_fit(const dn_model_options *options);
 
 /** What a batch gave for one of its rows, as an object: "labels" (softmax: the most probable;
  * sigmoid: those above 0.5), "scores", and where the model has such heads "entities"

@@ -1,0 +1,185 @@
+/** `dunlin model fit`: a head of one's own, from labelled examples. */
+#include "base/memory.h"
+#include "cmd/fit.h"
+#include "model/import.h"
+#include "model/new_head.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { MOST_PAIRS = 8 };
+_Static_assert((int)DN_EXAMPLES_LABELS == (int)DN_MAX_LABELS, "as many labels as a head has");
+_Static_assert((int)DN_EXAMPLES_LEAST >= (int)DN_FOLDS, "every part has every label");
+
+/** A way to see texts, and what came of it. */
+typedef struct way {
+    const char *name;
+    int *label;
+    dn_labelled rows;
+    dn_expected expected;
+} way;
+
+typedef struct fitting {
+    const dn_model_options *options;
+    const dn_kernels *kernels;
+    dn_convention convention;
+    dn_examples examples;
+    dn_encoded encoded;
+    dn_grams grams;
+    way encoder, ngrams;
+} fitting;
+
+/* ---- before anything is read through the model ---- */
+
+static dn_status check_options(const dn_model_options *o) {
+    if (!o->head || !o->examples) {
+        return dn_cmd_usage("model", "fit needs --head NAME and --examples FILE");
+    }
+    if (o->labels && (o->text || o->label)) {
+        return dn_cmd_usage("model", "--labels FILE: the files have no columns to name");
+    }
+    if (o->out && access(o->out, F_OK) == 0) {
+        return DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out);
+    }
+    return dn_new_head_check(o->dir, o->head);
+}
+
+/** All of the model is looked at, its other heads too. */
+static dn_status open_model(fitting *f) {
+    dn_model *model;
+    DN_TRY(dn_kernels_select(f->options->backend, &f->kernels));
+    DN_TRY(dn_model_open(f->options->dir, f->kernels, &model));
+    dn_status status = dn_convention_find(dn_model_describe(model)->normalise, &f->convention);
+    dn_model_close(model);
+    return status;
+}
+
+static dn_status read_examples(fitting *f) {
+    const dn_model_options *o = f->options;
+    dn_examples_from from = {o->examples, o->labels, o->text, o->label};
+    return dn_examples_read(&from, &f->examples);
+}
+
+/* ---- both ways ---- */
+
+static dn_status expect(fitting *f) {
+    size_t n = (size_t)f->examples.n;
+    f->encoder = (way){.name = "encoder", .label = dn_alloc_array(n, sizeof(int))};
+    f->ngrams = (way){.name = "n-grams", .label = dn_alloc_array(n, sizeof(int))};
+    DN_TRY(dn_encode_examples(f->options->dir, f->kernels, &f->examples, &f->encoded));
+    dn_encoded_rows(&f->encoded, &f->examples, f->encoder.label, &f->encoder.rows);
+    DN_TRY(dn_folds_expect(&f->encoder.rows, &f->encoder.expected));
+    dn_count_examples(&f->examples, f->convention, &f->grams);
+    dn_grams_rows(&f->grams, &f->examples, f->ngrams.label, &f->ngrams.rows);
+    return dn_folds_expect(&f->ngrams.rows, &f->ngrams.expected);
+}
+
+/* ---- what is printed ---- */
+
+static void print_way(const way *w) {
+    const dn_expected *e = &w->expected;
+    printf("%-9s %6.1f (%.1f to %.1f) %8.1f (%.1f to %.1f) %12g\n", w->name, 100 * e->f1,
+           100 * e->f1_interval.low, 100 * e->f1_interval.high, 100 * e->accuracy,
+           100 * e->accuracy_interval.low, 100 * e->accuracy_interval.high, e->strength);
+}
+
+/** confused[right][decided] */
+static int *count_confused(const fitting *f, const way *w) {
+    size_t n = (size_t)f->examples.n_labels;
+    int *confused = dn_alloc_array(n * n, sizeof *confused);
+    for (int i = 0; i < f->examples.n; i++) {
+        confused[(size_t)w->label[i] * n + (size_t)w->expected.decided[i]]++;
+    }
+    return confused;
+}
+
+static void print_labels(const dn_examples *e, const int *confused) {
+    int n = e->n_labels;
+    printf("\n%-24s %6s %6s %9s %6s\n", "label", "texts", "F1", "precision", "recall");
+    for (int k = 0; k < n; k++) {
+        int hits = confused[k * n + k], decided = 0;
+        for (int i = 0; i < n; i++) {
+            decided += confused[i * n + k];
+        }
+        printf("%-24s %6d %6.1f %9.1f %6.1f\n", e->name[k], e->count[k],
+               200.0 * hits / (e->count[k] + decided), decided ? 100.0 * hits / decided : 0,
+               100.0 * hits / e->count[k]);
+    }
+}
+
+static void print_confused(const dn_examples *e, int *confused) {
+    int n = e->n_labels;
+    for (int printed = 0; printed < MOST_PAIRS; printed++) {
+        int best = -1;
+        for (int i = 0; i < n * n; i++) {
+            bool wrong = i / n != i % n && confused[i] > 0;
+            best = wrong && (best < 0 || confused[i] > confused[best]) ? i : best;
+        }
+        if (best < 0) {
+            return;
+        }
+        printf("%s%s taken for %s: %d of %d\n", printed ? "" : "\nconfused most\n",
+               e->name[best / n], e->name[best % n], confused[best], e->count[best / n]);
+        confused[best] = 0;
+    }
+}
+
+static void print(const fitting *f, const way *chosen) {
+    const dn_examples *e = &f->examples;
+    printf("%d examples with %d labels", e->n, e->n_labels);
+    printf(e->n_repeats ? ", %d repeats left out\n" : "\n", e->n_repeats);
+    printf("expected on other texts, by %d-fold cross-validation, with 95 %% intervals:\n\n",
+           DN_FOLDS);
+    printf("%-9s %-24s %-24s %s\n", "", "macro F1", "accuracy", "strength");
+    print_way(&f->encoder);
+    print_way(&f->ngrams);
+    int *confused = count_confused(f, chosen);
+    print_labels(e, confused);
+    print_confused(e, confused);
+    free(confused);
+}
+
+/* ---- the new directory ---- */
+
+static dn_status write_head(fitting *f) {
+    dn_logistic logistic;
+    dn_import_report report;
+    DN_TRY(dn_folds_fit(&f->encoder.rows, f->encoder.expected.strength, &logistic));
+    dn_encoded_restore(&f->encoded, &logistic);
+    dn_new_head head = {.name = f->options->head,
+                        .n_labels = f->examples.n_labels,
+                        .width = f->encoded.width,
+                        .label = f->examples.name,
+                        .weight = logistic.weight,
+                        .bias = logistic.bias};
+    dn_status status = dn_model_import(f->options->dir, f->options->out,
+                                       &(dn_import_options){.added = &head}, &report);
+    dn_logistic_free(&logistic);
+    DN_TRY(status);
+    printf("\n%s: head %s beside what %s has, %.1f MB\n", f->options->out, head.name,
+           f->options->dir, (double)report.bytes / 1e6);
+    return DN_OK;
+}
+
+static dn_status fit(fitting *f) {
+    DN_TRY(check_options(f->options));
+    DN_TRY(read_examples(f));
+    DN_TRY(open_model(f));
+    DN_TRY(expect(f));
+    print(f, &f->encoder);
+    return f->options->out ? write_head(f) : DN_OK;
+}
+
+dn_status dn_model_cmd_fit(const dn_model_options *options) {
+    fitting f = {.options = options};
+    dn_status status = fit(&f);
+    dn_expected_free(&f.encoder.expected);
+    dn_expected_free(&f.ngrams.expected);
+    free(f.encoder.label);
+    free(f.ngrams.label);
+    dn_encoded_free(&f.encoded);
+    dn_grams_free(&f.grams);
+    dn_examples_free(&f.examples);
+    return status;
+}

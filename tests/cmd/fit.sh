@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# `dunlin model fit`: examples of every form give the same head, a copy of the model has it beside the others, a job uses it;
+# what is wrong with examples is named with its line, and nothing is written.
+. tests/jobs/lib.sh
+
+# refused STATUS WORDS ARGUMENTS...
+refused() {
+    local want=$1 words=$2 status=0
+    shift 2
+    "$DUNLIN" model fit tests/data/tiny --head topic --out "$tmp/never" "$@" >"$tmp/out" 2>"$tmp/err" || status=$?
+    equal "status of fit $*" "$status" "$want"
+    grep -qF -- "$words" "$tmp/err" || fail "fit $*: no '$words' in: $(cat "$tmp/err")"
+    equal "what fit $* left behind" "$(find "$tmp" -maxdepth 1 -name 'never*')" ""
+}
+
+# rows: label, text
+rows() {
+    for i in $(seq 12); do
+        printf 'cats\ta cat sat on mat number %d\n' $((7 * i))
+        printf 'money\tsend %d dollars to the bank\n' $((13 * i))
+        printf 'rain, wind\twill it rain "hard" in %d days?\n' $((3 * i))
+    done
+}
+rows | awk -F '\t' 'BEGIN { print "id\tkind\ttext" } { print NR "\t" $1 "\t" $2 }' >"$tmp/mine.tsv"
+rows | sed 's/"/\\"/g' | awk -F '\t' '{ printf "{\"text\": \"%s\", \"label\": \"%s\", \"id\": %d}\n", $2, $1, NR }' >"$tmp/mine.jsonl"
+rows | sed 's/"/""/g' | awk -F '\t' 'BEGIN { print "\xef\xbb\xbftext,label" } { printf "\"%s\",\"%s\"\r\n", $2, $1 }' >"$tmp/mine.csv"
+rows | cut -f 1 >"$tmp/labels"
+rows | cut -f 2 >"$tmp/texts"
+gzip -c "$tmp/mine.jsonl" >"$tmp/mine.jsonl.gz"
+
+fit() { "$DUNLIN" model fit tests/data/tiny --backend ref --head topic "$@"; }
+fit --examples "$tmp/mine.jsonl" --out "$tmp/mine" >"$tmp/first" || fail "fit"
+grep -q '^36 examples with 3 labels$' "$tmp/first" || fail "examples: $(head -n 1 "$tmp/first")"
+grep -qE '^encoder +100\.0 \(100\.0 to 100\.0\) +100\.0 ' "$tmp/first" || fail "encoder: $(cat "$tmp/first")"
+grep -qE '^n-grams +100\.0 ' "$tmp/first" || fail "n-grams: $(cat "$tmp/first")"
+grep -qE '^rain, wind +12 +100\.0 ' "$tmp/first" || fail "labels: $(cat "$tmp/first")"
+fit --examples "$tmp/mine.tsv" --label kind --out "$tmp/tsv" >/dev/null || fail "fit of TSV"
+fit --examples "$tmp/mine.csv" --out "$tmp/csv" >/dev/null || fail "fit of CSV"
+fit --examples "$tmp/texts" --labels "$tmp/labels" --out "$tmp/pairs" >/dev/null || fail "fit of two files"
+fit --examples "$tmp/mine.jsonl.gz" --out "$tmp/gz" >/dev/null || fail "fit of gzip"
+for form in tsv csv pairs gz; do
+    equal "what $form gave" "$(diff -r "$tmp/mine" "$tmp/$form")" ""
+done
+
+# the other heads are as they were, the new one knows its texts, and the original is not touched
+texts() { printf 'a cat sat on mat number 8\nsend 14 dollars to the bank\nwill it rain "hard" in 2 days?\n'; }
+equal "labels" "$(texts | "$DUNLIN" model score "$tmp/mine" --backend ref | grep -o '"topic":"[a-z, ]*"' | tr '\n' ' ')" \
+    '"topic":"cats" "topic":"money" "topic":"rain, wind" '
+equal "other heads" "$(texts | "$DUNLIN" model score "$tmp/mine" --backend ref | sed 's/,"topic":"[a-z, ]*"//; s/,"topic":{[^}]*}//')" \
+    "$(texts | "$DUNLIN" model score tests/data/tiny --backend ref)"
+grep -q topic tests/data/tiny/config.json && fail "the original was changed"
+make_corpus "$tmp/corpus.jsonl"
+tweets "$tmp/corpus.jsonl" "$tmp/run" --set max_bad=50% --set enrich.model.path="$tmp/mine" --set enrich.tokenise.vocabulary="$tmp/mine" >"$tmp/summary"
+rows=$(grep -o '"rows_out":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)
+equal "rows of a job with a topic" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -cE '"topic":"(cats|money|rain, wind)"')" "$rows"
+
+# on a checkpoint with a classifier of its own, and on an embedding
+for name in distilbert_text bert_sentences; do
+    cp -r "tests/data/families/$name" "$tmp/$name"
+    head -n 96 tests/data/tiny/vocab.txt >"$tmp/$name/vocab.txt"
+    cp tests/data/tiny/tokenizer_config.json "$tmp/$name"
+    "$DUNLIN" model fit "$tmp/$name" --head topic --examples "$tmp/mine.jsonl" --out "$tmp/$name.mine" >/dev/null || fail "fit on $name"
+    "$DUNLIN" model check "$tmp/$name.mine" --backend ref >/dev/null || fail "check of $name"
+done
+texts | "$DUNLIN" model score "$tmp/bert_sentences.mine" | head -n 1 | grep -q '"labels":{"topic":.*"embeddings":{"embedding":' || fail "beside an embedding"
+
+# repeats are left out; without --out there are figures only
+cat "$tmp/mine.jsonl" "$tmp/mine.jsonl" | sed '40,$s/cat sat/CAT, sat/' >"$tmp/twice.jsonl"
+fit --examples "$tmp/twice.jsonl" >"$tmp/out" || fail "repeats"
+equal "repeats" "$(head -n 1 "$tmp/out")" "36 examples with 3 labels, 36 repeats left out"
+
+# what cannot be
+bad() { printf '%b' "$1" >"$tmp/bad"; }
+refused 66 "$tmp/none" --examples "$tmp/none"
+refused 64 'needs --head NAME and --examples FILE'
+refused 64 '--labels FILE: the files have no columns to name' --examples "$tmp/texts" --labels "$tmp/labels" --text a
+refused 78 'tests/data/tiny: has a head "mood" already' --examples "$tmp/mine.jsonl" --head mood
+refused 78 "needs a name without '/' and '.'" --examples "$tmp/mine.jsonl" --head a.b
+refused 78 'mine.tsv:1: has no column "label", but id, kind, text; name yours with --label' --examples "$tmp/mine.tsv"
+refused 78 'mine.csv:1: has no column "body"' --examples "$tmp/mine.csv" --text body
+refused 65 'mine.jsonl:1: has no "kind"' --examples "$tmp/mine.jsonl" --label kind
+head -n 35 "$tmp/labels" >"$tmp/short"
+refused 65 'short: ends after line 35' --examples "$tmp/texts" --labels "$tmp/short"
+head -n 35 "$tmp/texts" >"$tmp/short"
+refused 65 'short: ends after line 35' --examples "$tmp/short" --labels "$tmp/labels"
+grep cats "$tmp/mine.jsonl" >"$tmp/bad"
+refused 65 'bad: has 12 examples and one label, "cats"' --examples "$tmp/bad"
+head -n 5 "$tmp/mine.jsonl" >"$tmp/bad"
+refused 65 'label "cats" has 2 examples without repeats, at least 5 are needed' --examples "$tmp/bad"
+{ cat "$tmp/mine.jsonl" && echo '{"text": "A CAT sat on mat number 7!", "label": "money"}'; } >"$tmp/bad"
+refused 65 'bad:37: is the text of line 1 (but for case, links and punctuation), which is "cats" there and "money" here' --examples "$tmp/bad"
+iconv -f utf-8 -t utf-16 "$tmp/mine.tsv" >"$tmp/bad"
+refused 65 'bad:1: is UTF-16' --examples "$tmp/bad"
+bad 'text,label\ncaf\xe9,a\n'
+refused 65 'bad:2: byte 4 of the text is not UTF-8' --examples "$tmp/bad"
+bad 'text,label\nfine,a\n"one\ntwo",b\n  ,a\n'
+refused 65 'bad:5: the text is empty' --examples "$tmp/bad"
+bad 'text,label\nfine,a,b\n'
+refused 65 'bad:2: has 3 columns where the header has 2' --examples "$tmp/bad"
+bad 'text\tlabel\nfine\n'
+refused 65 'bad:2: has 1 columns where the header has 2' --examples "$tmp/bad"
+bad '{"text": "a", "label": "b"}\n{"text": 7, "label": "b"}\n'
+refused 65 'bad:2: text' --examples "$tmp/bad"
+bad ''
+refused 65 'bad: has 0 examples and no label' --examples "$tmp/bad"
+mkdir "$tmp/there"
+refused 73 'there: is there already' --examples "$tmp/mine.jsonl" --out "$tmp/there"
+
+# another encoder's head: its tensors do not fit, and nothing is learned on such a model
+cp -r tests/data/tiny "$tmp/foreign"
+sed -i 's/"mean"$/"cls"/; s/^      "cls",$//' "$tmp/foreign/config.json"
+status=0
+"$DUNLIN" model fit "$tmp/foreign" --head topic --examples "$tmp/mine.jsonl" --out "$tmp/never" >/dev/null 2>"$tmp/err" || status=$?
+equal "status on another encoder's head" "$status" 65
+grep -q 'heads.mood.weight' "$tmp/err" || fail "another encoder's head: $(cat "$tmp/err")"
+[ ! -e "$tmp/never" ] || fail "another encoder's head: something was written"
+finish

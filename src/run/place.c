@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MAX_GPUS = 64 };
@@ -105,4 +106,15 @@ void dn_placement_free(dn_placement *placement) {
     free(placement->places);
     free(placement->table);
     *placement = (dn_placement){0};
+}
+
+bool dn_placement_counts_gpu(const dn_placement *placement, int rank) {
+    const dn_topo_place *own = &placement->places[rank];
+    for (int other = 0; other < rank; other++) {
+        const dn_topo_place *place = &placement->places[other];
+        if (strcmp(place->host, own->host) == 0 && strcmp(place->uuid, own->uuid) == 0) {
+            return false;
+        }
+    }
+    return own->uuid[0] != '\0';
 }

@@ -18,4 +18,7 @@ typedef struct dn_placement {
 dn_status dn_placement_make(dn_comm *comm, int tp, dn_placement *out);
 void dn_placement_free(dn_placement *placement);
 
+/** Whether this rank speaks for its GPU: the lowest of those that share it. False without one. */
+bool dn_placement_counts_gpu(const dn_placement *placement, int rank);
+
 #endif

@@ -114,6 +114,7 @@ static void merge_pipeline(dn_pipeline_report *into, const dn_pipeline_report *f
 static void merge_report(dn_report *into, const dn_report *from) {
     into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
     into->cpu_ns += from->cpu_ns;
+    into->gpu_mj += from->gpu_mj;
     into->rss_bytes_max =
         into->rss_bytes_max > from->rss_bytes_max ? into->rss_bytes_max : from->rss_bytes_max;
     into->drained = into->drained || from->drained;

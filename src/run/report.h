@@ -44,6 +44,7 @@ typedef struct dn_report {
     int ranks, tp;                              /**< tp of them share each model; 1: none do */
     int restarts;                               /**< by Slurm, of this job */
     int64_t wall_ns, cpu_ns, rss_bytes_max;
+    int64_t gpu_mj; /**< energy of all GPUs of the job while it ran; 0: none, or not known */
     bool drained;
     int n_pipelines;
     const char *name[DN_MAX_PIPELINES];

@@ -15,6 +15,7 @@
 #include "run/telemetry.h"
 #include "run/wiring.h"
 #include "sink/index.h"
+#include "trace/nvml.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ typedef struct run_state {
     char models_sha256[DN_MAX_PIPELINES][DN_MODELS_SHA256];
     char *resolved;
     dn_telemetry *telemetry;
+    int64_t start_gpu_mj;
     dn_control control;
     dn_wiring wiring;
     int64_t start_mono_ns;
@@ -299,8 +301,16 @@ static void fill_usage(dn_report *report) {
     report->rss_bytes_max = (int64_t)usage.ru_maxrss * 1024;
 }
 
+/* The GPU's energy counter, INT64_MIN where it is not this rank's to read. */
+static int64_t read_gpu_energy(const run_state *run) {
+    dn_gpu_sample sample;
+    dn_nvml_read(&sample);
+    return dn_placement_counts_gpu(&run->placement, run->comm->rank) ? sample.energy_mj : INT64_MIN;
+}
+
 static void fill_report(run_state *run) {
     dn_report *report = run->report;
+    int64_t gpu_mj = read_gpu_energy(run);
     peaks known = {0};
     report->job = dn_strdup(run->job->conf.job);
     report->run_id = dn_strdup(run->run_id);
@@ -310,6 +320,7 @@ static void fill_report(run_state *run) {
     report->tp = run->grid.tp;
     report->restarts = dn_slurm_look().restarts;
     report->wall_ns = dn_mono_ns() - run->start_mono_ns;
+    report->gpu_mj = gpu_mj == INT64_MIN ? 0 : gpu_mj - run->start_gpu_mj;
     report->drained = run->control.drained && !run->control.follows;
     report->n_pipelines = run->control.n;
     fill_usage(report);
@@ -385,6 +396,8 @@ static dn_status open_trace(run_state *run, dn_trace **trace) {
 
 static void open_telemetry(run_state *run) {
     dn_trace *trace = NULL;
+    dn_nvml_open(run->placement.own.pci);
+    run->start_gpu_mj = read_gpu_energy(run);
     if (run->options->trace && open_trace(run, &trace) != DN_OK) {
         dn_log(DN_LOG_WARN, "no trace is written: %s", dn_failure_last()->text);
     }

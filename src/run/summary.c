@@ -180,6 +180,12 @@ void dn_report_print(const dn_report *report, FILE *out) {
     fprintf(out, "\n%.1f s wall, %.1f s CPU, %.0f MB resident in the largest rank; results in %s\n",
             (double)report->wall_ns / NS_PER_S, (double)report->cpu_ns / NS_PER_S,
             (double)report->rss_bytes_max / 1e6, report->output);
+    if (report->gpu_mj > 0) {
+        dn_model_report all = dn_report_models(dn_report_main(report));
+        double rows = (double)(all.rows_scored + all.rows_reused);
+        fprintf(out, "GPU energy %.1f J, %.3f J per 1,000 texts\n", (double)report->gpu_mj / 1e3,
+                share((double)report->gpu_mj, rows));
+    }
 }
 
 /* ---- JSON ---- */
@@ -309,6 +315,9 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     key_f64(&out, "wall_s", (double)report->wall_ns / NS_PER_S);
     key_f64(&out, "cpu_s", (double)report->cpu_ns / NS_PER_S);
     key_i64(&out, "rss_bytes_max", report->rss_bytes_max);
+    if (report->gpu_mj > 0) {
+        key_f64(&out, "gpu_joules", (double)report->gpu_mj / 1e3);
+    }
     const dn_pipeline_report *main = dn_report_main(report);
     key_text(&out, "kernels", main->model[0].kernels ? main->model[0].kernels : "none");
     key_f64(&out, "peak_gflops_per_core", main->model[0].peak_gflops);

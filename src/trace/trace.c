@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "io/h5.h"
 #include "io/publish.h"
+#include "trace/nvml.h"
 #include "trace/proc.h"
 
 #include <stdio.h>
@@ -57,8 +58,14 @@ static const table_def tables[N_TABLES] = {
                  {"cpu_user_ns", DN_H5_I64, NS, "CPU time of the process in user mode", 0},
                  {"cpu_system_ns", DN_H5_I64, NS, "CPU time of the process in the kernel", 0},
                  {"rss_bytes", DN_H5_I64, "byte", "Resident memory", 0},
-                 {"energy_uj", DN_H5_I64, "microjoule", "Energy counter of all packages (RAPL)",
-                  0}}},
+                 {"energy_uj", DN_H5_I64, "microjoule", "Energy counter of all packages (RAPL)", 0},
+                 {"gpu_energy_mj", DN_H5_I64, "millijoule", "Energy counter of the GPU (NVML)", 0},
+                 {"gpu_power_mw", DN_H5_I64, "milliwatt", "Power of the GPU", 0},
+                 {"gpu_clock_mhz", DN_H5_I64, "MHz", "Clock of its multiprocessors", 0},
+                 {"gpu_throttle_bits", DN_H5_I64, "1", "Why its clock is not higher (NVML's bits)",
+                  0},
+                 {"gpu_used_bytes", DN_H5_I64, "byte", "Memory of the GPU in use, by all", 0},
+                 {"gpu_busy_percent", DN_H5_I64, "percent", "Time in which it computed", 0}}},
     [FLOW] = {"flow",
               {{"mono_ns", DN_H5_I64, NS, "When, monotonic clock", 0},
                {"pipeline", DN_H5_ENUM, "", "Pipeline", PIPELINES},
@@ -388,12 +395,20 @@ void dn_trace_sample_system(dn_trace *trace) {
         return;
     }
     dn_proc_sample sample;
+    dn_gpu_sample gpu;
     dn_proc_read(&sample);
+    dn_nvml_read(&gpu);
     const value row[] = {{.number = dn_mono_ns()},
                          {.number = sample.cpu_user_ns},
                          {.number = sample.cpu_system_ns},
                          {.number = sample.rss_bytes},
-                         {.number = sample.energy_uj}};
+                         {.number = sample.energy_uj},
+                         {.number = gpu.energy_mj},
+                         {.number = gpu.power_mw},
+                         {.number = gpu.clock_mhz},
+                         {.number = gpu.throttle_bits},
+                         {.number = gpu.used_bytes},
+                         {.number = gpu.busy_percent}};
     add_row(trace, SYSTEM, row);
     if (trace->file) {
         rotate(trace);

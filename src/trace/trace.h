@@ -4,7 +4,7 @@
  * and segment.
  *
  *    /batches     a row per micro-batch: what dn_batch_event says, rank and pipeline
- *    /system      a row per sample: CPU time, resident memory, energy
+ *    /system      a row per sample: CPU time, resident memory, energy, GPU
  *    /flow        a row per sample and pipeline: records, tokens, lag
  *    /queues      a row per sample and queue: depth, time blocked and starved
  *    /stages      (last segment) a row per part of a pipeline: busy time, chunks, rows
@@ -55,7 +55,7 @@ dn_status dn_trace_open(const dn_trace_conf *conf, dn_trace **trace);
 
 void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event);
 
-/** A row of /system from /proc and, where it may be read, RAPL. blocks never      cost about 20 us
+/** A row of /system from /proc and, where they may be read, RAPL and NVML. blocks never      cost about 20 us
  */
 void dn_trace_sample_system(dn_trace *trace);
 

@@ -14,7 +14,7 @@ const dn_source_ops *const dn_sources[] = {&dn_source_corpus, &dn_source_generat
 enum { MAX_STAGES = 64 }; /* ours and those of a foreign program */
 const dn_stage_ops *dn_stages[MAX_STAGES + 1] = {&dn_stage_decode, &dn_stage_clean,
                                                  &dn_stage_mail, &dn_stage_tokenise,
-                                                 &dn_stage_null, NULL};
+                                                 &dn_stage_linear, &dn_stage_null, NULL};
 
 const dn_scorer_ops *const dn_scorers[] = {&dn_scorer_model, &dn_scorer_none, NULL};
 

@@ -32,7 +32,7 @@ dn_status dn_new_head_check(const char *dir, const char *name) {
     return status;
 }
 
-static void write_head(const dn_new_head *head, dn_out *out) {
+void dn_new_head_print(const dn_new_head *head, dn_out *out) {
     dn_out_open(out, '{');
     dn_out_key(out, "name");
     dn_out_string(out, dn_span_of(head->name));
@@ -45,13 +45,13 @@ static void write_head(const dn_new_head *head, dn_out *out) {
     }
     dn_out_close(out, ']');
     dn_out_close(out, '}');
-    dn_out_bytes(out, "", 1);
 }
 
 static void add(const dn_json *doc, const dn_new_head *head) {
     dn_json_at root = dn_json_root(doc), dunlin, list;
     dn_out text = {0};
-    write_head(head, &text);
+    dn_new_head_print(head, &text);
+    dn_out_bytes(&text, "", 1);
     dn_json_find(&root, "dunlin", &dunlin);
     if (!dn_json_find(&dunlin, "heads", &list)) {
         dn_json_put(&dunlin, "heads", "[]");

@@ -23,6 +23,9 @@ dn_status dn_new_head_check(const char *dir, const char *name);
 dn_status dn_new_head_describe(const char *dir, const dn_config *config, const dn_new_head *head,
                                dn_out *text);
 
+/** Its object in the list of heads. */
+void dn_new_head_print(const dn_new_head *head, dn_out *out);
+
 /** All tensors of the checkpoint as they are, and those of the head in fp32, as one .safetensors
  * file. Errors of the file are the caller's to look for (ferror). */
 dn_status dn_new_head_write(const dn_checkpoint *checkpoint, const dn_new_head *head, FILE *out);

@@ -15,6 +15,8 @@
 #include "flow/scorer.h"
 #include "model/model.h"
 
+extern const dn_stage_ops
+    dn_stage_linear; /**< clean -> score.HEAD, label.HEAD, by n-grams: linear.c */
 extern const dn_scorer_ops dn_scorer_model, dn_scorer_none;
 
 /** The model of a bound scorer, NULL for `none`: provenance and `describe`. lends until unbind */

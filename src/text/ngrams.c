@@ -22,7 +22,7 @@ struct dn_ngrams {
     dn_ngram *gram;
     int n_grams;
     uint32_t *slot;   /**< [n_slots]: the gram's place + 1, 0: free */
-    uint32_t n_slots; /**< a power of two, at least twice the grams that fit */
+    uint32_t n_slots; /**< a power of two, twice the grams that fit or one for each bucket */
 };
 
 dn_ngrams *dn_ngrams_new(void) {
@@ -94,7 +94,7 @@ static void make_room(dn_ngrams *g, size_t size) {
     g->byte = dn_grow(g->byte, (size_t)g->room + DN_UTF8_MAX, 1);
     g->begin = dn_grow(g->begin, (size_t)g->room + 1, sizeof *g->begin);
     size_t most = (size_t)PER_CHARACTER * g->room;
-    for (g->n_slots = 1; g->n_slots < 2 * most; g->n_slots *= 2) {
+    for (g->n_slots = 1; g->n_slots < 2 * most && g->n_slots < DN_NGRAM_BUCKETS; g->n_slots *= 2) {
     }
     free(g->slot);
     g->slot = dn_alloc_array(g->n_slots, sizeof *g->slot);

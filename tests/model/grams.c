@@ -1,0 +1,165 @@
+/* Texts as n-grams, and the linear model on them: what a text consists of, what is written is what
+ * is read, scores by their formula, files that lie. */
+#include "model/grams.h"
+#include "base/memory.h"
+#include "test.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LABELS = 2, COLUMNS = 3, ROOM = 256 };
+
+/** One for all cases: its table of characters takes its time to make. */
+static dn_ngrams *ngrams(void) {
+    static dn_ngrams *shared;
+    shared = shared ? shared : dn_ngrams_new();
+    return shared;
+}
+
+static int n_grams(const char *text) {
+    const dn_ngram *gram;
+    return dn_ngrams_of(ngrams(), dn_span_of(text), &gram);
+}
+
+static bool same(const char *a, const char *b) {
+    static dn_ngram of_a[ROOM];
+    const dn_ngram *gram;
+    int n = dn_ngrams_of(ngrams(), dn_span_of(a), &gram);
+    memcpy(of_a, gram, (size_t)n * sizeof *gram);
+    int m = dn_ngrams_of(ngrams(), dn_span_of(b), &gram);
+    return n == m && memcmp(of_a, gram, (size_t)n * sizeof *gram) == 0;
+}
+
+CASE(words_pairs_and_runs_are_counted) {
+    EXPECT_INT(n_grams(""), 0);
+    EXPECT_INT(n_grams(" \t\n"), 0);
+    EXPECT_INT(n_grams("a"), 1 + 3);       /* a; " a" "a " " a " */
+    EXPECT_INT(n_grams("ab"), 1 + 6);      /* ab; 3 of two, 2 of three, 1 of four */
+    EXPECT_INT(n_grams("ab ab"), 2 + 6);   /* and the pair */
+    EXPECT_INT(n_grams("a b"), 3 + 6);     /* no run goes over a blank */
+    EXPECT_INT(n_grams("abcdef"), 1 + 22); /* 7 + 6 + 5 + 4 */
+}
+
+CASE(case_and_blanks_do_not_matter_and_all_else_does) {
+    EXPECT(same("No, thanks", "  NO ,\n thanks  "));
+    EXPECT(same("\xc3\x84rger", "\xc3\xa4rger"));
+    EXPECT(same("\xd0\x9f\xd0\xa0\xd0\x98", "\xd0\xbf\xd1\x80\xd0\xb8"));
+    EXPECT(!same("\xc3\x84rger", "arger"));
+    EXPECT(!same("no thanks", "no, thanks"));
+    EXPECT(!same("a b", "b a"));
+    EXPECT(n_grams("\xe3\x81\x82\xe3\x82\x8a") == n_grams("ab"));
+}
+
+CASE(both_groups_are_of_length_one) {
+    dn_ngrams *g = ngrams();
+    const dn_ngram *gram;
+    double squares[2] = {0};
+    int n = dn_ngrams_of(g, dn_span_of("the cat and the dog, the end"), &gram);
+    for (int i = 0; i < n; i++) {
+        squares[gram[i].bucket >= DN_NGRAM_BUCKETS / 2] +=
+            (double)gram[i].value * (double)gram[i].value;
+    }
+    EXPECT(fabs(squares[0] - 1) < 1e-5 && fabs(squares[1] - 1) < 1e-5);
+    EXPECT(gram[0].bucket != gram[1].bucket);
+}
+
+CASE(a_long_text_and_then_a_short_one) {
+    dn_ngrams *g = ngrams();
+    const dn_ngram *gram;
+    char *text = dn_alloc(100001);
+    for (int i = 0; i < 100000; i++) {
+        text[i] = (char)(dn_random() % 95 + 32);
+    }
+    EXPECT(dn_ngrams_of(g, dn_span_of(text), &gram) > 50000);
+    EXPECT_INT(dn_ngrams_of(g, dn_span_of("ab ab"), &gram), 8);
+    for (int i = 0; i < 100000; i++) {
+        text[i] =
+            i % 2 ? '!' : (char)('a' + i % 26); /* each byte becomes two characters and more */
+    }
+    EXPECT(dn_ngrams_of(g, dn_span_of(text), &gram) > 0);
+    free(text);
+}
+
+/* ---- the model ---- */
+
+static const char *const names[LABELS] = {"no", "yes"};
+static const float weight[COLUMNS * LABELS] = {0.5f, -0.5f, 1, 2, -3, 4}, bias[LABELS] = {0.25f, 0};
+
+static char *new_place(void) {
+    char *dir =
+        dn_format("%s/grams-XXXXXX", getenv("DN_TEST_TMP") ? getenv("DN_TEST_TMP") : "/tmp");
+    char *model = mkdtemp(dir) ? dn_format("%s/model", dir) : NULL;
+    free(dir);
+    return model;
+}
+
+static dn_status write_model(const char *dir, const int32_t *bucket) {
+    dn_new_head head = {"topic", LABELS, COLUMNS, names, weight, bias};
+    return dn_gram_model_write(dir, &head, bucket, "none");
+}
+
+static void remove_model(char *dir) {
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        char *path = dn_format("%s/%s", dir, files[i]);
+        EXPECT(unlink(path) == 0);
+        free(path);
+    }
+    EXPECT(rmdir(dir) == 0);
+    *strrchr(dir, '/') = 0;
+    EXPECT(rmdir(dir) == 0); /* nothing else was left there */
+    free(dir);
+}
+
+CASE(what_is_written_scores_by_its_formula) {
+    dn_ngrams *g = ngrams(), *own = dn_ngrams_new();
+    const dn_ngram *gram;
+    dn_gram_model *model;
+    int n = dn_ngrams_of(g, dn_span_of("will it rain?"), &gram);
+    REQUIRE(n > COLUMNS);
+    int32_t bucket[COLUMNS] = {gram[0].bucket, gram[2].bucket, gram[5].bucket};
+    char *dir = new_place();
+    REQUIRE(dir && write_model(dir, bucket) == DN_OK);
+    REQUIRE(dn_gram_model_open(dir, &model) == DN_OK);
+    EXPECT_TEXT(dn_gram_model_head(model)->name, "topic");
+    EXPECT_TEXT(dn_gram_model_head(model)->labels[1], "yes");
+    float score[LABELS];
+    dn_gram_model_score(model, own, dn_span_of("Will it rain?"), score);
+    const float x[COLUMNS] = {gram[0].value, gram[2].value, gram[5].value};
+    double z[LABELS] = {(double)bias[0], (double)bias[1]};
+    for (int i = 0; i < COLUMNS; i++) {
+        z[0] += (double)x[i] * (double)weight[LABELS * i];
+        z[1] += (double)x[i] * (double)weight[LABELS * i + 1];
+    }
+    EXPECT(fabs((double)score[1] - 1 / (1 + exp(z[0] - z[1]))) < 1e-6);
+    EXPECT(fabs((double)score[0] + (double)score[1] - 1) < 1e-6);
+    dn_gram_model_score(model, own, dn_span_of(""), score);
+    EXPECT(fabs((double)score[0] - 1 / (1 + exp(-0.25))) < 1e-6);
+    EXPECT(write_model(dir, bucket) != DN_OK); /* it is there */
+    dn_gram_model_close(model);
+    dn_ngrams_free(own);
+    remove_model(dir);
+}
+
+CASE(files_that_lie_are_refused) {
+    static const struct {
+        int32_t bucket[COLUMNS];
+        const char *words;
+    } tables[] = {{{1, 2, 1}, "ngrams.bucket[2] is 1: twice there"},
+                  {{1, 2, DN_NGRAM_BUCKETS}, "ngrams.bucket[2] is 262144"},
+                  {{-1, 2, 3}, "ngrams.bucket[0] is -1"}};
+    dn_gram_model *model;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        char *dir = new_place();
+        REQUIRE(dir && write_model(dir, tables[i].bucket) == DN_OK);
+        EXPECT(dn_gram_model_open(dir, &model) == DN_FATAL);
+        EXPECT(strstr(dn_failure_last()->text, tables[i].words) != NULL);
+        remove_model(dir);
+    }
+    EXPECT(dn_gram_model_open("tests/data/tiny", &model) == DN_FATAL);
+    EXPECT(strstr(dn_failure_last()->text, "\"bert\" is no model on n-grams") != NULL);
+}
+
+int main(int argc, char **argv) {
+    return dn_test_main(argc, argv);
+}

@@ -16,7 +16,8 @@ static const char help[] =
     "[--type bf16|keep]\n"
     "       dunlin model bench DIR [--backend NAME] [--batch N] [--threads N] [--runs N] [--output "
     "FORM]\n"
-    "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE | --suite SUITE] "
+    "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE | --suite "
+    "SUITE] "
     "[--max-flips PERCENT]\n"
     "           [--max-points POINTS] [--output FORM]\n"
     "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
@@ -24,7 +25,7 @@ static const char help[] =
     "       dunlin model fit DIR --head NAME --examples FILE [--labels FILE] [--text COLUMN] "
     "[--label "
     "COLUMN] [--out TO]\n"
-    "                        [--backend NAME]\n"
+    "                        [--kind auto|encoder|ngrams] [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
@@ -55,7 +56,8 @@ static const char help[] =
     "good it will be on\n"
     "             other texts (cross-validation), which labels are confused, and with --out a copy "
     "of DIR with that head,\n"
-    "             which jobs use like any other. FILE: JSON Lines, TSV or CSV with a header\n"
+    "             or a model on n-grams where that is better, which jobs use at once. FILE: JSON "
+    "Lines, TSV or CSV with a header\n"
     "  outliers   which inputs of each layer int8 should keep apart, for DIR/outliers.json\n\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
@@ -72,7 +74,8 @@ static const char help[] =
     "metrics of the heads\n"
     "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
     "(with --suite: 1)\n"
-    "      --max-points N     compare --suite: status 1 when a metric differs by more than N points "
+    "      --max-points N     compare --suite: status 1 when a metric differs by more than N "
+    "points "
     "(default: 0.5)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
     "or embedding)\n"
@@ -81,6 +84,9 @@ static const char help[] =
     "      --labels FILE      fit: a label a line, where --examples has a text a line\n"
     "      --text COLUMN      fit: the column or key of the text (default: text)\n"
     "      --label COLUMN     fit: the column or key of the label (default: label)\n"
+    "      --kind KIND        fit: encoder, a head on DIR's encoder; ngrams, a model of its own on "
+    "words and letters, for\n"
+    "                         the stage `linear`; auto, the better of the two (default: auto)\n"
     "      --out TO           fit: the directory that is made (default: none, only figures)\n"
     "      --normalise RULE   import: none or tweeteval (default: none)\n"
     "      --max-tokens N     import: longer texts are cut to this (default: all that the model "
@@ -118,6 +124,7 @@ static const option_row rows[] = {
     {"text", 'x', AT(text), 0},
     {"label", 'c', AT(label), 0},
     {"out", 'u', AT(out), 0},
+    {"kind", 'i', AT(kind), 0},
     {"backend", 'b', AT(backend), 0},
     {"against", 'a', AT(against), 0},
     {"texts", 't', AT(texts), 0},
@@ -151,7 +158,7 @@ static const action actions[] = {
     {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare},
     {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
     {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate},
-    {"fit", "bhelxcu", "DIR", false, dn_model_cmd_fit},
+    {"fit", "bhelxcui", "DIR", false, dn_model_cmd_fit},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},
     {0},
 };

@@ -1,11 +1,13 @@
 /** `dunlin model fit`: a head of one's own, from labelled examples. */
 #include "base/memory.h"
 #include "cmd/fit.h"
+#include "model/grams.h"
 #include "model/import.h"
 #include "model/new_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MOST_PAIRS = 8 };
@@ -28,6 +30,7 @@ typedef struct fitting {
     dn_encoded encoded;
     dn_grams grams;
     way encoder, ngrams;
+    const way *chosen;
 } fitting;
 
 /* ---- before anything is read through the model ---- */
@@ -38,6 +41,14 @@ static dn_status check_options(const dn_model_options *o) {
     }
     if (o->labels && (o->text || o->label)) {
         return dn_cmd_usage("model", "--labels FILE: the files have no columns to name");
+    }
+    static const char *const kinds[] = {"auto", "encoder", "ngrams"};
+    bool known = !o->kind;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        known = known || strcmp(o->kind, kinds[i]) == 0;
+    }
+    if (!known) {
+        return dn_cmd_usage("model", "--kind %s: is none of auto, encoder, ngrams", o->kind);
     }
     if (o->out && access(o->out, F_OK) == 0) {
         return DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out);
@@ -73,6 +84,14 @@ static dn_status expect(fitting *f) {
     dn_count_examples(&f->examples, f->convention, &f->grams);
     dn_grams_rows(&f->grams, &f->examples, f->ngrams.label, &f->ngrams.rows);
     return dn_folds_expect(&f->ngrams.rows, &f->ngrams.expected);
+}
+
+/** Equal ones: the encoder, whose pass is paid already. */
+static void choose(fitting *f) {
+    const char *kind = f->options->kind ? f->options->kind : "auto";
+    bool better = f->ngrams.expected.f1 > f->encoder.expected.f1;
+    bool ngrams = strcmp(kind, "ngrams") == 0 || (better && strcmp(kind, "auto") == 0);
+    f->chosen = ngrams ? &f->ngrams : &f->encoder;
 }
 
 /* ---- what is printed ---- */
@@ -125,7 +144,7 @@ static void print_confused(const dn_examples *e, int *confused) {
     }
 }
 
-static void print(const fitting *f, const way *chosen) {
+static void print(const fitting *f) {
     const dn_examples *e = &f->examples;
     printf("%d examples with %d labels", e->n, e->n_labels);
     printf(e->n_repeats ? ", %d repeats left out\n" : "\n", e->n_repeats);
@@ -134,7 +153,8 @@ static void print(const fitting *f, const way *chosen) {
     printf("%-9s %-24s %-24s %s\n", "", "macro F1", "accuracy", "strength");
     print_way(&f->encoder);
     print_way(&f->ngrams);
-    int *confused = count_confused(f, chosen);
+    printf("chosen: %s\n", f->chosen->name);
+    int *confused = count_confused(f, f->chosen);
     print_labels(e, confused);
     print_confused(e, confused);
     free(confused);
@@ -162,13 +182,56 @@ static dn_status write_head(fitting *f) {
     return DN_OK;
 }
 
+/** Columns are numbered by rising bucket. */
+static void list_buckets(const dn_grams *grams, int32_t *bucket) {
+    for (int32_t b = 0; b < DN_NGRAM_BUCKETS; b++) {
+        if (grams->column[b]) {
+            bucket[grams->column[b] - 1] = b;
+        }
+    }
+}
+
+static dn_status write_grams(fitting *f) {
+    static const char *const rules[] = {
+        [DN_CONVENTION_TWEETEVAL] = "tweeteval", [DN_CONVENTION_NONE] = "none"};
+    const dn_grams *grams = &f->grams;
+    size_t n_labels = (size_t)f->examples.n_labels, n = (size_t)grams->x.n_columns;
+    dn_logistic logistic;
+    DN_TRY(dn_folds_fit(&f->ngrams.rows, f->ngrams.expected.strength, &logistic));
+    for (size_t i = 0; i < n * n_labels; i++) {
+        logistic.weight[i] *= grams->weight[i / n_labels];
+    }
+    int32_t *bucket = dn_alloc_array(n, sizeof *bucket);
+    list_buckets(grams, bucket);
+    dn_new_head head = {.name = f->options->head,
+                        .n_labels = f->examples.n_labels,
+                        .width = grams->x.n_columns,
+                        .label = f->examples.name,
+                        .weight = logistic.weight,
+                        .bias = logistic.bias};
+    dn_status status = dn_gram_model_write(f->options->out, &head, bucket, rules[f->convention]);
+    free(bucket);
+    dn_logistic_free(&logistic);
+    DN_TRY(status);
+    printf(
+        "\n%s: a model on n-grams, %.1f MB, for `- linear: {path: %s}` behind `clean: {convention: "
+        "%s}`\n",
+        f->options->out, 4e-6 * (double)(n * (n_labels + 1)), f->options->out,
+        rules[f->convention]);
+    return DN_OK;
+}
+
 static dn_status fit(fitting *f) {
     DN_TRY(check_options(f->options));
     DN_TRY(read_examples(f));
     DN_TRY(open_model(f));
     DN_TRY(expect(f));
-    print(f, &f->encoder);
-    return f->options->out ? write_head(f) : DN_OK;
+    choose(f);
+    print(f);
+    if (!f->options->out) {
+        return DN_OK;
+    }
+    return f->chosen == &f->encoder ? write_head(f) : write_grams(f);
 }
 
 dn_status dn_model_cmd_fit(const dn_model_options *options) {

@@ -12,7 +12,7 @@ typedef struct dn_model_options {
     const char *backend, *against, *texts, *suite;
     const char *max_flips, *max_points; /**< compare: limits, in percent and points */
     const char *normalise, *head, *type;
-    const char *examples, *labels, *text, *label, *out; /**< fit */
+    const char *examples, *labels, *text, *label, *out, *kind; /**< fit */
     int max_tokens, batch, threads, runs;
     dn_cmd_format format;
 } dn_model_options;

@@ -54,6 +54,23 @@ tweets "$tmp/corpus.jsonl" "$tmp/run" --set max_bad=50% --set enrich.model.path=
 rows=$(grep -o '"rows_out":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)
 equal "rows of a job with a topic" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -cE '"topic":"(cats|money|rain, wind)"')" "$rows"
 
+# n-grams: a model of its own, which a job uses as a stage; the better of both is chosen
+fit --examples "$tmp/mine.jsonl" --kind ngrams --out "$tmp/grams" >"$tmp/out" || fail "fit of n-grams"
+grep -q '^chosen: n-grams$' "$tmp/out" || fail "kind: $(cat "$tmp/out")"
+grep -q '^chosen: encoder$' "$tmp/first" || fail "kind: $(cat "$tmp/first")"
+equal "files" "$(cd "$tmp/grams" && echo *)" "config.json model.safetensors"
+sed "s|- clean$|&\n      - linear: {path: $tmp/grams}|" jobs/tweets.yaml >"$tmp/linear.yaml"
+printf '{"id":"%s","created_at":"Mon Oct 02 12:00:00 +0000 2017","text":"%s","lang":"en"}\n' 1 'a cat sat on mat number 9' 2 'please send 77 dollars to the bank' \
+    3 'will it rain hard in 4 days' >"$tmp/three.jsonl"
+job_file=$tmp/linear.yaml tweets "$tmp/three.jsonl" "$tmp/linear" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null || fail "a job with linear"
+equal "labels by n-grams" "$(cat "$tmp"/linear/topics/tweets.enriched/*.jsonl | grep -oE '"text":"[a-z]+|"topic":"[^"]*"' | cut -d'"' -f4 | paste -sd' \n' | sort | paste -sd'|')" \
+    "a cats|please money|will rain, wind"
+sed "s|- clean$|&\n      - linear: {path: tests/data/tiny}|" jobs/tweets.yaml >"$tmp/wrong.yaml"
+status=0
+"$DUNLIN" check "$tmp/wrong.yaml" --replay "$tmp/three.jsonl" --broker none --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null 2>"$tmp/err" || status=$?
+equal "status of linear on an encoder" "$status" 65
+grep -q '"bert" is no model on n-grams' "$tmp/err" || fail "linear on an encoder: $(cat "$tmp/err")"
+
 # on a checkpoint with a classifier of its own, and on an embedding
 for name in distilbert_text bert_sentences; do
     cp -r "tests/data/families/$name" "$tmp/$name"
@@ -73,6 +90,7 @@ equal "repeats" "$(head -n 1 "$tmp/out")" "36 examples with 3 labels, 36 repeats
 bad() { printf '%b' "$1" >"$tmp/bad"; }
 refused 66 "$tmp/none" --examples "$tmp/none"
 refused 64 'needs --head NAME and --examples FILE'
+refused 64 '--kind best: is none of auto, encoder, ngrams' --examples "$tmp/mine.jsonl" --kind best
 refused 64 '--labels FILE: the files have no columns to name' --examples "$tmp/texts" --labels "$tmp/labels" --text a
 refused 78 'tests/data/tiny: has a head "mood" already' --examples "$tmp/mine.jsonl" --head mood
 refused 78 "needs a name without '/' and '.'" --examples "$tmp/mine.jsonl" --head a.b

@@ -168,24 +168,41 @@ static dn_cut rest_kind(const dn_own_words *own, size_t i) {
     return original ? DN_CUT_ORIGINAL : DN_CUT_NOTHING;
 }
 
-/* The first marker whose rule is on takes everything behind it. */
+/* Where what is answered ends that begins at line i: at the quote that follows its header lines,
+ * since then the answer may stand below; else at the end of the mail. */
+static size_t rest_end(const dn_own_words *own, size_t i) {
+    size_t k = i + 1;
+    while (k < own->n && k <= i + HEADER_LINES &&
+           (!own->line[k].text.len || is_label(own->line[k].text, from_labels) ||
+            is_label(own->line[k].text, sent_labels) ||
+            is_label(own->line[k].text, other_labels))) {
+        k++;
+    }
+    return k < own->n && own->line[k].text.len && own->line[k].text.ptr[0] == '>' ? k : own->n;
+}
+
+/* The first marker whose rule is on takes everything behind it, or its header lines. */
 static void cut_rest(dn_own_words *own) {
     for (size_t i = 0; i < own->n; i++) {
         dn_cut kind = own->line[i].cut ? DN_CUT_NOTHING : rest_kind(own, i);
         if (kind && own->rule[kind]) {
             bool ruled = i > 0 && is_rule(own->line[i - 1].text);
-            cut(own, i - ruled, own->n, kind);
-            return;
+            size_t end = kind == DN_CUT_ORIGINAL ? rest_end(own, i) : own->n;
+            cut(own, i - ruled, end, kind);
+            i = end - 1;
         }
     }
 }
 
 /* --- quotes --------------------------------------------------------------------------------- */
 
-/* "> text", ">> text", "JD> text" */
-static bool is_quoted(dn_span s) {
+/* "> text", ">> text", "JD> text", "|> text", and with the mail's own mark */
+static bool is_quoted(const dn_own_words *own, dn_span s) {
+    if (s.len && own->mark && s.ptr[0] == own->mark) {
+        return true;
+    }
     s = skip(s, " \t");
-    size_t letters = 0;
+    size_t letters = s.len && s.ptr[0] == '|';
     while (letters < s.len && letters < 3 && isupper((unsigned char)s.ptr[letters])) {
         letters++;
     }
@@ -199,11 +216,11 @@ static bool is_escaped(dn_span s) {
 
 static bool is_quote_at(const dn_own_words *own, size_t i) {
     dn_span text = own->line[i].text;
-    if (!is_quoted(text)) {
+    if (!is_quoted(own, text)) {
         return false;
     }
-    bool above = i > 0 && is_quoted(own->line[i - 1].text);
-    return !is_escaped(text) || above || (i + 1 < own->n && is_quoted(own->line[i + 1].text));
+    bool above = i > 0 && is_quoted(own, own->line[i - 1].text);
+    return !is_escaped(text) || above || (i + 1 < own->n && is_quoted(own, own->line[i + 1].text));
 }
 
 static bool is_own(const dn_own_words *own, size_t i) {
@@ -231,8 +248,26 @@ static size_t attribution_start(const dn_own_words *own, size_t last) {
     return alone ? last : last + 1;
 }
 
+/* Some programs quote with another sign: the one that begins two lines behind an attribution. */
+static char find_mark(const dn_own_words *own) {
+    for (size_t i = 0; i + 2 < own->n; i++) {
+        if (!is_own(own, i) || attribution_start(own, i) > i) {
+            continue;
+        }
+        size_t next = i + 1 + !own->line[i + 1].text.len;
+        dn_span first = own->line[next].text;
+        dn_span second = next + 1 < own->n ? own->line[next + 1].text : (dn_span){"", 0};
+        if (first.len && second.len && strchr(":|}]=+", first.ptr[0]) &&
+            first.ptr[0] == second.ptr[0]) {
+            return first.ptr[0];
+        }
+    }
+    return 0;
+}
+
 /* Quoted lines, and what says before the first line of a quote who wrote it. */
 static void cut_quotes(dn_own_words *own) {
+    own->mark = find_mark(own);
     for (size_t i = 0; i < own->n; i++) {
         if (own->line[i].cut || !is_quote_at(own, i)) {
             continue;

@@ -4,8 +4,9 @@
  *
  *    footer        a list's: a rule, then "mailing list", "unsubscribe" ... near the end
  *    original      "-----Original Message-----", or From: Sent: To: Subject: lines, to the end
+ *                  or, where a quote follows, to that
  *    forward       "---------- Forwarded message ----------", to the end
- *    quote         lines with '>'
+ *    quote         lines with '>' or the sign that begins the lines behind an attribution
  *    attribution   "On ... wrote:" before a quote
  *    signature     "-- " and the few lines behind it
  *    closing       "Best regards," and what stands below it, if that is a few short lines
@@ -38,6 +39,7 @@ typedef struct dn_own_words {
     bool rule[DN_CUTS]; /**< set before: which are cut */
     dn_mail_line *line;
     size_t n, room;
+    char mark;              /**< with which this text quotes besides '>', 0: none */
     int64_t n_cut[DN_CUTS]; /**< lines of each kind, blank ones not counted */
 } dn_own_words;
 

@@ -80,9 +80,30 @@ static size_t decode(const uint16_t *upper, dn_span bytes, dn_text_buffer *out) 
     return n_lost;
 }
 
+/* ISO 2022: bytes of ASCII that are something else between ESC $ and ESC (, which is lost. */
+static size_t decode_shifted(dn_span bytes, dn_text_buffer *out) {
+    const char *at = bytes.ptr, *end = bytes.ptr + bytes.len;
+    size_t n_lost = 0;
+    while (at < end) {
+        const char *shift = memmem(at, (size_t)(end - at), "\033$", 2);
+        const char *stop = shift ? shift : end;
+        n_lost += decode(NULL, (dn_span){at, (size_t)(stop - at)}, out);
+        const char *back = shift ? memmem(shift, (size_t)(end - shift), "\033(", 2) : NULL;
+        at = back && end - back > 3 ? back + 3 : end;
+        if (shift) {
+            dn_text_put(out, "\xef\xbf\xbd", 3);
+            n_lost += (size_t)(at - shift);
+        }
+    }
+    return n_lost;
+}
+
 size_t dn_charset_decode(dn_span name, bool raw, dn_span bytes, dn_text_buffer *out) {
     char plain[NAME_BYTES];
     bool named = plain_name(name, plain) && strcmp(plain, "usascii") != 0;
+    if (strncmp(plain, "iso2022", 7) == 0) {
+        return decode_shifted(bytes, out);
+    }
     const dn_charset *set = named ? find(plain) : NULL;
     bool utf8 =
         strcmp(plain, "utf8") == 0 || ((raw || !set) && dn_utf8_valid_prefix(bytes) == bytes.len);

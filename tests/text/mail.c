@@ -100,6 +100,11 @@ static const mail_case encodings[] = {
      MIME "Content-Type: text/plain; charset=x-none\n\nabcdefgh \xff\xfe ij",
      "Hello\nabcdefgh \ufffd ij",
      {0, 0, 0, 2}},
+    {"shifted out of ASCII",
+     MIME
+     "Content-Type: text/plain; charset=ISO-2022-JP\n\nabcdefghijk \033$B8+\033(B and \033$B8+$F",
+     "Hello\nabcdefghijk \ufffd and \ufffd",
+     {0, 0, 0, 15}},
     {"broken UTF-8",
      MIME "Content-Type: text/plain; charset=utf-8\n\nab\xc3 cd",
      "Hello\nab\ufffd cd",

@@ -358,6 +358,28 @@ CASE(tokenise_refuses_wrong_settings) {
     line_end(&l);
 }
 
+CASE(mail_takes_the_subject_from_its_field) {
+    static const setting named[] = {{"subject", NULL, "title"}, {0}},
+                         from_mail[] = {{"from", NULL, "mail.text"}, {0}};
+    static const char *const records[] = {
+        "{\"title\":\"one two\",\"text\":\"three\\n> four\\n\"}",
+        "{\"text\":\"From: a\\nSubject: one\\n\\ntwo\"}",
+        "{\"title\":\"one\",\"text\":\"From: a\\nSubject: b\\n\\nc\"}"};
+    line l;
+    line_begin(&l);
+    EXPECT(line_add(&l, &dn_stage_decode, NULL, NULL) == DN_OK);
+    EXPECT(line_add(&l, &dn_stage_mail, NULL, named) == DN_OK);
+    EXPECT(line_add(&l, &dn_stage_tokenise, "models/tweets", from_mail) == DN_OK);
+    line_fill(&l, records, 3);
+    line_run(&l);
+    EXPECT_TEXT(bytes_at(&l, "mail.text", 0).ptr, "one two\nthree");
+    EXPECT_INT(i64_at(&l, "mail.quoted", 0), 1);
+    EXPECT_INT(i64_at(&l, "tokens", 0), 5);
+    EXPECT_TEXT(bytes_at(&l, "mail.text", 1).ptr, "one\ntwo");
+    EXPECT_TEXT(bytes_at(&l, "mail.text", 2).ptr, "one\nFrom: a\nSubject: b\n\nc");
+    line_end(&l);
+}
+
 CASE(null_copies_a_column) {
     static const char *const records[] = {"{\"text\":\"x\"}"};
     line l;

@@ -8,6 +8,7 @@ enum {
     FOOTER_LINES = 25,    /* a footer ends the mail and is no longer than this */
     FOOTER_OPEN = 8,      /* the same for one without a rule */
     FOOTER_NEAR = 4,      /* lines behind a rule in which its words stand */
+    FOOTER_BYTES = 200,   /* of each of them that are looked at */
     RULE_BYTES = 20,      /* shortest rule */
     SIGNATURE_LINES = 20, /* behind "-- " */
     BARE_LINES = 8,       /* behind "--", which is used as a rule, too */
@@ -103,7 +104,9 @@ static void cut(dn_own_words *own, size_t from, size_t to, dn_cut kind) {
 
 static bool has_footer_words(const dn_own_words *own, size_t from) {
     for (size_t i = from; i < own->n && i <= from + FOOTER_NEAR; i++) {
-        if (any(own->line[i].text, footer_words, contains)) {
+        dn_span text = own->line[i].text;
+        text.len = text.len < FOOTER_BYTES ? text.len : FOOTER_BYTES;
+        if (any(text, footer_words, contains)) {
             return true;
         }
     }

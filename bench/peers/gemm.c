@@ -55,26 +55,44 @@ static void *data_of(dnnl_memory_t memory) {
     return data;
 }
 
-/** `from` in the form of `desc`, which the primitive has chosen: its packed weights. */
-static dnnl_memory_t reordered(dnnl_memory_t from, const_dnnl_memory_desc_t desc) {
-    const_dnnl_memory_desc_t plain;
+/** From one memory's form to the other's, values divided by the argument of the scale where
+ * `is_scaled`. */
+static dnnl_primitive_t reorder_new(dnnl_memory_t from, dnnl_memory_t to, bool is_scaled) {
+    const_dnnl_memory_desc_t from_desc, to_desc;
+    dnnl_primitive_attr_t attributes;
     dnnl_primitive_desc_t pd;
     dnnl_primitive_t reorder;
+    must(dnnl_memory_get_memory_desc(from, &from_desc), "description");
+    must(dnnl_memory_get_memory_desc(to, &to_desc), "description");
+    must(dnnl_primitive_attr_create(&attributes), "attributes");
+    if (is_scaled) {
+        must(dnnl_primitive_attr_set_scales_mask(attributes, DNNL_ARG_DST, 0), "scales");
+    }
+    must(dnnl_reorder_primitive_desc_create(&pd, from_desc, engine, to_desc, engine, attributes),
+         "reorder");
+    must(dnnl_primitive_create(&reorder, pd), "reorder");
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_primitive_attr_destroy(attributes);
+    return reorder;
+}
+
+/** `from` in the form of `desc`, which the primitive has chosen: its packed weights. */
+static dnnl_memory_t reordered(dnnl_memory_t from, const_dnnl_memory_desc_t desc) {
     dnnl_memory_t made;
     must(dnnl_memory_create(&made, desc, engine, DNNL_MEMORY_ALLOCATE), "memory");
-    must(dnnl_memory_get_memory_desc(from, &plain), "description");
-    must(dnnl_reorder_primitive_desc_create(&pd, plain, engine, desc, engine, NULL), "reorder");
-    must(dnnl_primitive_create(&reorder, pd), "reorder");
+    dnnl_primitive_t reorder = reorder_new(from, made, false);
     dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, made}};
     must(dnnl_primitive_execute(reorder, stream, 2, args), "reorder");
     must(dnnl_stream_wait(stream), "reorder");
     dnnl_primitive_destroy(reorder);
-    dnnl_primitive_desc_destroy(pd);
     return made;
 }
 
-/** A product ready to run. Their memories live as long as the program. */
+/** A product ready to run, and what rounds its rows before. Their memories live as long as the
+ * program. */
 typedef struct theirs {
+    dnnl_primitive_t rounding; /**< NULL in fp32 */
+    dnnl_exec_arg_t rounding_args[3];
     dnnl_primitive_t matmul;
     dnnl_exec_arg_t args[6];
     int n_args;
@@ -87,21 +105,10 @@ typedef struct ours {
     dn_linear_args args;
 } ours;
 
-/** x fp32 in, as its lowest and highest value round to u8 for all rows alike: oneDNN has one scale
- * and one zero for a matrix. */
-static void fill_activations(void *to, dnnl_data_type_t type, const float *x, size_t n,
-                             float scale) {
-    for (size_t i = 0; i < n; i++) {
-        if (type == dnnl_u8) {
-            ((uint8_t *)to)[i] = (uint8_t)lrintf(x[i] / scale);
-        } else if (type == dnnl_bf16) {
-            uint32_t bits;
-            memcpy(&bits, x + i, sizeof bits);
-            ((uint16_t *)to)[i] = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-        } else {
-            ((float *)to)[i] = x[i];
-        }
-    }
+static uint16_t half_of(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 /** w[n][k] per output in 127 levels, transposed to [k][n] as the primitive reads it. */
@@ -118,9 +125,10 @@ static void fill_weights(void *to, dnnl_data_type_t type, const float *w, int n,
             size_t place = (size_t)i * (size_t)n + (size_t)j;
             if (type == dnnl_s8) {
                 ((int8_t *)to)[place] = (int8_t)lrintf(row[i] / scale[j]);
+            } else if (type == dnnl_bf16) {
+                ((uint16_t *)to)[place] = half_of(row[i]);
             } else {
-                fill_activations((char *)to + place * (type == dnnl_bf16 ? 2 : 4), type, row + i, 1,
-                                 1);
+                ((float *)to)[place] = row[i];
             }
         }
     }
@@ -131,13 +139,14 @@ static theirs theirs_new(const precision *p, int k, int n, const float *x, const
                          const float *bias, float x_scale) {
     const dnnl_dims_t x_dims = {N_TOKENS, k}, w_dims = {k, n}, y_dims = {N_TOKENS, n},
                       bias_dims = {1, n}, one = {1}, columns = {n};
-    dnnl_memory_t x_memory = memory(x_dims, 2, p->x, dnnl_ab);
+    dnnl_memory_t wide_memory = memory(x_dims, 2, dnnl_f32, dnnl_ab);
+    dnnl_memory_t x_memory = p->x == dnnl_f32 ? wide_memory : memory(x_dims, 2, p->x, dnnl_ab);
     dnnl_memory_t w_memory = memory(w_dims, 2, p->w, dnnl_ab);
     dnnl_memory_t bias_memory = memory(bias_dims, 2, dnnl_f32, dnnl_ab);
     dnnl_memory_t y_memory = memory(y_dims, 2, dnnl_f32, dnnl_ab);
     dnnl_memory_t x_scales = memory(one, 1, dnnl_f32, dnnl_a);
     dnnl_memory_t w_scales = memory(columns, 1, dnnl_f32, dnnl_a);
-    fill_activations(data_of(x_memory), p->x, x, (size_t)N_TOKENS * (size_t)k, x_scale);
+    memcpy(data_of(wide_memory), x, (size_t)N_TOKENS * (size_t)k * sizeof *x);
     fill_weights(data_of(w_memory), p->w, w, n, k, data_of(w_scales));
     memcpy(data_of(bias_memory), bias, (size_t)n * sizeof *bias);
     *(float *)data_of(x_scales) = x_scale;
@@ -170,14 +179,31 @@ static theirs theirs_new(const precision *p, int k, int n, const float *x, const
                                     {DNNL_ARG_ATTR_SCALES | DNNL_ARG_SRC, x_scales},
                                     {DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, w_scales}};
     memcpy(t.args, args, sizeof args);
+    if (p->x != dnnl_f32) {
+        t.rounding = reorder_new(wide_memory, x_memory, p->x == dnnl_u8);
+        t.rounding_args[0] = (dnnl_exec_arg_t){DNNL_ARG_FROM, wide_memory};
+        t.rounding_args[1] = (dnnl_exec_arg_t){DNNL_ARG_TO, x_memory};
+        t.rounding_args[2] = (dnnl_exec_arg_t){DNNL_ARG_ATTR_SCALES | DNNL_ARG_DST, x_scales};
+    }
     dnnl_memory_destroy(w_memory);
     return t;
 }
 
-static void run_theirs(const void *product) {
+/** Their product alone, of rows that are rounded already. */
+static void run_matmul(const void *product) {
     const theirs *t = product;
     must(dnnl_primitive_execute(t->matmul, stream, t->n_args, t->args), "matmul");
     must(dnnl_stream_wait(stream), "matmul");
+}
+
+/** From fp32 rows to fp32 results. */
+static void run_theirs(const void *product) {
+    const theirs *t = product;
+    if (t->rounding) {
+        int n_args = t->n_args == 6 ? 3 : 2;
+        must(dnnl_primitive_execute(t->rounding, stream, n_args, t->rounding_args), "rounding");
+    }
+    run_matmul(t);
 }
 
 static void run_ours(const void *product) {
@@ -197,8 +223,10 @@ static bool ours_new(ours *o, const char *backend, int k, int n, const float *x,
     return true;
 }
 
-/** CPU time of one call in nanoseconds, over calls of at least RUN_NS. */
+/** CPU time of one call in nanoseconds, over calls of at least RUN_NS, caches as the call before
+ * has left them. */
 static double time_of(void (*run)(const void *), const void *product) {
+    run(product);
     int64_t begin_ns = dn_thread_cpu_ns(), now_ns;
     int n = 0;
     do {
@@ -218,26 +246,45 @@ static double quantile(double *x, int n, double q) {
     return x[(int)((n - 1) * q + 0.5)];
 }
 
-/** A line: the two by turns; false where their results disagree. */
+/** Rates and ratios of a line, a run after another. */
+typedef struct runs {
+    double own[MAX_RUNS], their[MAX_RUNS], alone[MAX_RUNS];
+    double ratio[MAX_RUNS], ratio_alone[MAX_RUNS];
+} runs;
+
+static void measure(const ours *o, const theirs *t, double work, int n_runs, runs *r) {
+    for (int i = 0; i < n_runs; i++) {
+        double own_ns = time_of(run_ours, o), their_ns = time_of(run_theirs, t);
+        double alone_ns = time_of(run_matmul, t);
+        r->own[i] = work / own_ns, r->their[i] = work / their_ns, r->alone[i] = work / alone_ns;
+        r->ratio[i] = their_ns / own_ns, r->ratio_alone[i] = alone_ns / own_ns;
+    }
+}
+
+/** How far their results lie from ours, in units of the largest. */
+static double distance(const float *own, const float *their, size_t n) {
+    double largest = 0, error = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmax(largest, fabs((double)their[i]));
+        error = fmax(error, fabs((double)their[i] - (double)own[i]));
+    }
+    return error / largest;
+}
+
+/** A line: all by turns; false where their results disagree. */
 static bool compare(const precision *p, const char *backend, int k, int n, const ours *o,
                     const theirs *t, int n_runs) {
-    double own[MAX_RUNS], their[MAX_RUNS], ratio[MAX_RUNS], largest = 0, error = 0;
+    static runs r;
     run_ours(o), run_theirs(t);
-    for (size_t i = 0; i < (size_t)N_TOKENS * (size_t)n; i++) {
-        largest = fmax(largest, fabs((double)t->out[i]));
-        error = fmax(error, fabs((double)t->out[i] - (double)o->args.out[i]));
-    }
-    for (int i = 0; i < n_runs; i++) {
-        own[i] = time_of(run_ours, o), their[i] = time_of(run_theirs, t);
-        ratio[i] = their[i] / own[i];
-    }
-    double work = 2.0 * N_TOKENS * k * n;
-    double spread = quantile(ratio, n_runs, 0.75) - quantile(ratio, n_runs, 0.25);
-    bool agree = error <= p->tolerance * largest;
-    printf("  %-5s %4d>%-5d %-13s %9.1f %9.1f %7.2f %7.1f %9.1e%s\n", p->name, k, n, backend,
-           work / quantile(own, n_runs, 0.5), work / quantile(their, n_runs, 0.5),
-           quantile(ratio, n_runs, 0.5), 100 * spread / quantile(ratio, n_runs, 0.5),
-           error / largest, agree ? "" : " WRONG");
+    double apart = distance(o->args.out, t->out, (size_t)N_TOKENS * (size_t)n);
+    measure(o, t, 2.0 * N_TOKENS * k * n, n_runs, &r);
+    double spread = quantile(r.ratio, n_runs, 0.75) - quantile(r.ratio, n_runs, 0.25);
+    bool agree = apart <= p->tolerance;
+    printf("  %-5s %4d>%-5d %-13s %9.1f %9.1f %9.1f %7.2f %7.1f %7.2f %9.1e%s\n", p->name, k, n,
+           backend, quantile(r.own, n_runs, 0.5), quantile(r.their, n_runs, 0.5),
+           quantile(r.alone, n_runs, 0.5), quantile(r.ratio, n_runs, 0.5),
+           100 * spread / quantile(r.ratio, n_runs, 0.5), quantile(r.ratio_alone, n_runs, 0.5),
+           apart, agree ? "" : " WRONG");
     fflush(stdout);
     return agree;
 }
@@ -281,8 +328,8 @@ int main(int argc, char **argv) {
     const dnnl_version_t *version = dnnl_version();
     printf("# oneDNN %d.%d.%d, %d tokens, one thread, CPU time, %d runs by turns\n#\n",
            version->major, version->minor, version->patch, N_TOKENS, n_runs);
-    printf("# %-4s %-11s %-13s %9s %9s %7s %7s %9s\n", "", "K>N", "ours", "Gop/s", "oneDNN",
-           "ratio", "spread%", "apart");
+    printf("# %-4s %-11s %-13s %9s %9s %9s %7s %7s %7s %9s\n", "", "K>N", "ours", "Gop/s", "oneDNN",
+           "rounded", "ratio", "spread%", "rounded", "apart");
     bool agree = true;
     for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {

@@ -18,25 +18,21 @@ enum {
     /* Inputs and outputs of one pass over a block. A block's 64 rows of so many inputs stay in the
      * first level while the panels pass by, else rows and panel both come from the second: 15 % of
      * the time at k = 1536 (Sapphire Rapids, 2026-11-29). */
+    NARROW_STEP_STRIDE = 16 * AMX_STEP, /* elements of x from a row's step to its next */
     NARROW_DEPTH = 12 * AMX_STEP,
     NARROW_COLUMNS = 16 * TILE_COLS
 };
 
-/** Where rounded rows lie: a step of all rows, then the next, so that a tile is 1 KiB in one piece.
- */
-typedef struct narrow_strides {
-    size_t row, step; /**< elements from row to row, and from one NARROW_STEP to the next */
-} narrow_strides;
-
-static inline narrow_strides narrow_strides_of(size_t wide_k, int n_rows) {
-    (void)wide_k;
-    return (narrow_strides){.row = AMX_STEP,
-                            .step = round_up((size_t)n_rows, NARROW_ROWS) * AMX_STEP};
+/** Where a rounded row begins: 16 rows' first step, which is a tile of 1 KiB in one piece, then
+ * their next. A step of all 64 rows in one piece would put a row's parts 4 KiB apart: 24 pages and
+ * one set of the first level for 1,536 inputs. */
+static inline size_t narrow_row_at(size_t wide_k, int row) {
+    return (size_t)(row / 16 * 16) * wide_k + (size_t)(row % 16) * AMX_STEP;
 }
 
 typedef struct narrow_tile {
     const activation_t *x;
-    narrow_strides strides;
+    size_t wide_k; /**< of the rows in x */
     const weight_t *panel;
     sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
     int k;      /**< a multiple of AMX_STEP */
@@ -82,7 +78,8 @@ static inline void tiles_load(const narrow_tile *t, bool is_tall) {
 }
 
 /** A step of all four tiles, or of the upper two. */
-static inline void tiles_step(const activation_t *x, const weight_t *panel, bool is_tall) {
+static inline void tiles_step(const activation_t *x, const activation_t *lower,
+                              const weight_t *panel, bool is_tall) {
     const size_t x_stride = AMX_STEP * sizeof *x, panel_stride = TILE_COLS * GROUP * sizeof *panel;
     _tile_loadd(4, x, x_stride);
     _tile_loadd(6, panel, panel_stride);
@@ -90,7 +87,7 @@ static inline void tiles_step(const activation_t *x, const weight_t *panel, bool
     _tile_loadd(7, panel + 16 * GROUP, panel_stride);
     DN_AMX_DOT(1, 4, 7);
     if (is_tall) {
-        _tile_loadd(5, x + 16 * AMX_STEP, x_stride);
+        _tile_loadd(5, lower, x_stride);
         DN_AMX_DOT(2, 5, 6);
         DN_AMX_DOT(3, 5, 7);
     }
@@ -102,8 +99,8 @@ static DN_INLINE void tiles_run(const narrow_tile *t, const bool is_tall) {
     const size_t stride = TILE_COLS * sizeof *t->sum;
     tiles_load(t, is_tall);
     for (int k = 0; k < t->k; k += AMX_STEP) {
-        tiles_step(x, panel, is_tall);
-        x += t->strides.step;
+        tiles_step(x, x + 16 * t->wide_k, panel, is_tall);
+        x += NARROW_STEP_STRIDE;
         panel += AMX_STEP * TILE_COLS;
     }
     _tile_stored(0, t->sum, stride);

@@ -8,23 +8,19 @@
 enum {
     NARROW_ROWS = TILE_ROWS,
     GROUP = 4 / sizeof(activation_t),
+    NARROW_STEP_STRIDE = NARROW_STEP,
     NARROW_DEPTH = DN_NARROW_MAX_INPUTS, /* all in one pass: sums never leave their registers */
     NARROW_COLUMNS = TILE_COLS
 };
 
-/** Where rounded rows lie: each in one piece. */
-typedef struct narrow_strides {
-    size_t row, step; /**< elements from row to row, and from one NARROW_STEP to the next */
-} narrow_strides;
-
-static inline narrow_strides narrow_strides_of(size_t wide_k, int n_rows) {
-    (void)n_rows;
-    return (narrow_strides){.row = wide_k, .step = NARROW_STEP};
+/** Where a rounded row begins: each is one piece. */
+static inline size_t narrow_row_at(size_t wide_k, int row) {
+    return (size_t)row * wide_k;
 }
 
 typedef struct narrow_tile {
     const activation_t *x;
-    narrow_strides strides;
+    size_t wide_k; /**< of the rows in x */
     const weight_t *panel;
     sum_t *sum; /**< [rows][TILE_COLS], 64-byte aligned */
     int k;      /**< a multiple of GROUP */
@@ -35,7 +31,7 @@ typedef struct narrow_tile {
 static DN_INLINE void narrow_tile_run(const narrow_tile *t, const int rows) {
     sums sum[TILE_ROWS][TILE_VECS];
     const weight_t *panel = t->panel;
-    const size_t stride = t->strides.row;
+    const size_t stride = t->wide_k;
     const activation_t *x[(TILE_ROWS + 2) / 3];
 #pragma GCC unroll 16
     for (int r = 0; r < rows; r++) {

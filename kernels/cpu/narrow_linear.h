@@ -64,14 +64,20 @@ static dn_status narrow_pack(const float *w, int n, int k, dn_weight *out) {
     return DN_OK;
 }
 
-/** Rounds a row into the steps of its block, zeros behind it. What others[k] leaves out of the
- * range saturates, and meets weights of zero. */
-static dn_rounding narrow_row(const float *x, const float *others, int k, activation_t *out,
-                              size_t step_stride) {
-    dn_rounding rounding = activation_rounding(x, others, k);
-    vec factor = v_set(rounding.factor);
-    for (int i = 0; i < (int)wide_inputs(k); i += NARROW_STEP, out += step_stride) {
-        vec part[NARROW_STEP / VW];
+/** Rounds a row into the steps of its block, zeros behind it. What is kept out of the range
+ * saturates, and meets weights of zero. */
+static void narrow_row(const float *x, int k, dn_rounding rounding, activation_t *out) {
+    const vec factor = v_set(rounding.factor);
+    vec part[NARROW_STEP / VW];
+    int i = 0;
+    for (; i + NARROW_STEP <= k; i += NARROW_STEP, out += NARROW_STEP_STRIDE) {
+#pragma GCC unroll 4
+        for (int v = 0; v < NARROW_STEP / VW; v++) {
+            part[v] = v_mul(v_load(x + i + v * VW), factor);
+        }
+        store_narrow(out, part, rounding.zero);
+    }
+    for (; i < (int)wide_inputs(k); i += NARROW_STEP, out += NARROW_STEP_STRIDE) {
 #pragma GCC unroll 4
         for (int v = 0; v < NARROW_STEP / VW; v++) {
             int left = k - i - v * VW;
@@ -79,14 +85,12 @@ static dn_rounding narrow_row(const float *x, const float *others, int k, activa
         }
         store_narrow(out, part, rounding.zero);
     }
-    return rounding;
 }
 
 /** A block of rows on its way through the product. */
 typedef struct narrow_rows {
     range rows;
     activation_t *x;
-    narrow_strides strides;
     row_scale scale[NARROW_BLOCK];
     _Alignas(
         64) sum_t sum[NARROW_BLOCK * NARROW_COLUMNS]; /* of each panel [NARROW_BLOCK][TILE_COLS] */
@@ -118,11 +122,11 @@ static void narrow_panel(const dn_linear_args *a, const narrow_weight *w, narrow
     int n_rows = block->rows.end - block->rows.begin;
     int n_tiles = (n_rows + NARROW_ROWS - 1) / NARROW_ROWS;
     bool is_last = inputs.end == (int)w->wide_k, is_only = is_last && inputs.begin == 0;
-    const activation_t *x = block->x + (size_t)inputs.begin / NARROW_STEP * block->strides.step;
+    const activation_t *x = block->x + inputs.begin / NARROW_STEP * NARROW_STEP_STRIDE;
     for (int i = 0; i < n_tiles; i++) {
         int from = narrow_edge(n_rows, n_tiles, i), to = narrow_edge(n_rows, n_tiles, i + 1);
-        narrow_tile t = {.x = x + (size_t)from * block->strides.row,
-                         .strides = block->strides,
+        narrow_tile t = {.x = x + narrow_row_at(w->wide_k, from),
+                         .wide_k = w->wide_k,
                          .panel = w->panel + (size_t)column * w->wide_k +
                                   (size_t)inputs.begin * TILE_COLS,
                          .sum = is_only ? block->sum : sum + from * TILE_COLS,
@@ -157,19 +161,29 @@ static row_scale scale_of(const dn_linear_args *a, const float *row, dn_rounding
     return scale;
 }
 
+/** A row's range is known one row before it is rounded: the next row's hides how long it takes to
+ * become one number. */
+static void round_block(const dn_linear_args *a, narrow_rows *block) {
+    const int k = a->weight->k, n_rows = block->rows.end - block->rows.begin;
+    const float *others = a->kept ? a->kept->others : NULL;
+    const float *row = a->x + (size_t)block->rows.begin * (size_t)k;
+    dn_rounding next = activation_rounding(row, others, k);
+    for (int i = 0; i < n_rows; i++, row += k) {
+        dn_rounding rounding = next;
+        if (i + 1 < n_rows) {
+            next = activation_rounding(row + k, others, k);
+        }
+        narrow_row(row, k, rounding, block->x + narrow_row_at(wide_inputs(k), i));
+        block->scale[i] = scale_of(a, row, rounding);
+    }
+}
+
 static void narrow_block(const dn_linear_args *a, const narrow_weight *w, range rows,
                          activation_t *x) {
-    size_t n = (size_t)a->weight->n, k = (size_t)a->weight->k;
+    size_t n = (size_t)a->weight->n;
     narrow_rows block;
     block.rows = rows, block.x = x;
-    block.strides = narrow_strides_of(w->wide_k, rows.end - rows.begin);
-    const float *others = a->kept ? a->kept->others : NULL;
-    for (int r = rows.begin, i = 0; r < rows.end; r++, i++) {
-        const float *row = a->x + (size_t)r * k;
-        dn_rounding rounding =
-            narrow_row(row, others, (int)k, x + (size_t)i * block.strides.row, block.strides.step);
-        block.scale[i] = scale_of(a, row, rounding);
-    }
+    round_block(a, &block);
     for (int column = 0; column < a->weight->n; column += NARROW_COLUMNS) {
         narrow_columns(a, w, &block, range_from(column, NARROW_COLUMNS, a->weight->n));
     }

@@ -188,14 +188,19 @@ static bool is_boundary(const char *at, const char *end, dn_span boundary, bool 
  * is none. */
 static bool find_boundary(const char **at, const char *end, dn_span boundary, const char **before,
                           bool *last) {
-    while (*at < end) {
-        const char *line = *at, *lf = memchr(line, '\n', (size_t)(end - line));
-        *at = lf ? lf + 1 : end;
+    for (const char *line = *at; line < end; line++) {
+        const char *lf = *line == '-' ? memchr(line, '\n', (size_t)(end - line)) : NULL;
         if (*line == '-' && is_boundary(line, lf ? lf : end, boundary, last)) {
             *before = line;
+            *at = lf ? lf + 1 : end;
             return true;
         }
+        line = memmem(line, (size_t)(end - line), "\n--", 3);
+        if (!line) {
+            break;
+        }
     }
+    *at = end;
     *before = end;
     *last = true;
     return false;

@@ -22,7 +22,7 @@ lies() {
 lies bin/dunlin include/dunlin/dunlin.h share/dunlin/{jobs/tweets.yaml,jobs/REFERENCE.md,models/tweets/model.safetensors} \
     share/dunlin/{models/tweets/vocab.txt,scripts/kafka,scripts/dunlin_read.py,deploy/kafka/pom.xml,datasets/samples/tweets.jsonl}
 lies share/man/man{1/dunlin.1,5/dunlin-job.5,7/dunlin-output.7} share/bash-completion/completions/dunlin \
-    share/doc/dunlin/{tutorial.md,extending.md}
+    share/doc/dunlin/{tutorial.md,topics.md,extending.md}
 [ -x "$prefix/share/dunlin/scripts/kafka" ] || fail "scripts/kafka is not executable"
 
 # the program, from another folder

@@ -329,7 +329,7 @@ int main(int argc, char **argv) {
     printf("# oneDNN %d.%d.%d, %d tokens, one thread, CPU time, %d runs by turns\n#\n",
            version->major, version->minor, version->patch, N_TOKENS, n_runs);
     printf("# %-4s %-11s %-13s %9s %9s %9s %7s %7s %7s %9s\n", "", "K>N", "ours", "Gop/s", "oneDNN",
-           "rounded", "ratio", "spread%", "rounded", "apart");
+           "alone", "ratio", "spread%", "r.alone", "apart");
     bool agree = true;
     for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {

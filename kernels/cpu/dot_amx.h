@@ -15,10 +15,10 @@ enum {
     NARROW_ROWS = 32,
     GROUP = 4 / sizeof(activation_t),
     AMX_STEP = 64 / sizeof(activation_t),
+    NARROW_STEP_STRIDE = 16 * AMX_STEP, /* elements of x from a row's step to its next */
     /* Inputs and outputs of one pass over a block. A block's 64 rows of so many inputs stay in the
      * first level while the panels pass by, else rows and panel both come from the second: 15 % of
      * the time at k = 1536 (Sapphire Rapids, 2026-11-29). */
-    NARROW_STEP_STRIDE = 16 * AMX_STEP, /* elements of x from a row's step to its next */
     NARROW_DEPTH = 12 * AMX_STEP,
     NARROW_COLUMNS = 16 * TILE_COLS
 };

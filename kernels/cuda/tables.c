@@ -4,9 +4,11 @@
 
 #include "base/clock.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
-enum { LANES = 3, PEAK_SIZE = 8192, FP8_CAPABILITY = 89 };
+enum { LANES = 3, FP8_CAPABILITY = 89 };
+enum { LEAST_SIDE = 128, MOST_SIDE = 8192, LONG_ENOUGH_NS = 1000000 };
 
 static const dn_cuda_mode bf16 = {DN_CUDA_BF16, false};
 static const dn_cuda_mode fp16 = {DN_CUDA_F16, false};
@@ -52,6 +54,8 @@ static size_t no_scratch(int max_row_tokens, int hidden, int heads) {
 
 /** Operands of a square product; freed by free_square. */
 typedef struct square {
+    int side;
+    dn_cuda_type type;
     void *x, *w, *out, *workspace;
     cudaStream_t stream;
 } square;
@@ -64,11 +68,12 @@ static void free_square(square *s) {
     if (s->stream) {
         dn_cuda.api->stream_free(s->stream);
     }
+    *s = (square){.side = s->side, .type = s->type};
 }
 
 /** Random numbers: a product of zeros runs faster than one of data. */
-static dn_status fill_square(dn_cuda_type type, square *s) {
-    size_t n = (size_t)PEAK_SIZE * PEAK_SIZE;
+static dn_status fill_square(square *s) {
+    size_t n = (size_t)s->side * (size_t)s->side;
     float *host = malloc(n * sizeof *host);
     uint32_t state = 1;
     if (!host) {
@@ -78,54 +83,89 @@ static dn_status fill_square(dn_cuda_type type, square *s) {
         state = state * 1664525u + 1013904223u;
         host[i] = (float)(int32_t)state * 0x1p-31f;
     }
-    dn_status status = dn_cuda_upload(type, DN_ELEMENTS, host, n, s->x);
+    dn_status status = dn_cuda_upload(s->type, DN_ELEMENTS, host, n, s->x);
     if (status == DN_OK) {
-        status = dn_cuda_upload(type, DN_ELEMENTS, host, n, s->w);
+        status = dn_cuda_upload(s->type, DN_ELEMENTS, host, n, s->w);
     }
     free(host);
     return status;
 }
 
-static dn_status make_square(dn_cuda_type type, square *s) {
-    size_t bytes = (size_t)PEAK_SIZE * PEAK_SIZE * dn_cuda_element_bytes(type);
+static dn_status make_square(square *s) {
+    size_t bytes = (size_t)s->side * (size_t)s->side * dn_cuda_element_bytes(s->type);
     void **buffers[] = {&s->x, &s->w, &s->out};
     for (int i = 0; i < 3; i++) {
         DN_TRY(dn_cuda_alloc(bytes, "a measurement", buffers[i]));
     }
     DN_TRY(dn_cuda_alloc(DN_BLAS_WORKSPACE, "workspace", &s->workspace));
     int error = dn_cuda.api->stream_new(&s->stream);
-    return error ? dn_cuda_fault(error, "making a stream") : fill_square(type, s);
+    return error ? dn_cuda_fault(error, "making a stream") : fill_square(s);
 }
 
-static dn_status run_square(dn_cuda_type type, const square *s, int ms, double *gflops) {
-    dn_gemm_shape shape = {PEAK_SIZE, PEAK_SIZE, PEAK_SIZE, type, type, false};
+static dn_status run_square(const square *s, int64_t least_ns, int *runs, int64_t *ns) {
+    dn_gemm_shape shape = {s->side, s->side, s->side, s->type, s->type, false};
     dn_gemm_operands operands = {.x = s->x, .w = s->w, .out = s->out, .workspace = s->workspace};
-    DN_TRY(dn_cuda_gemm_prepare(&shape, &operands, s->stream));
-    int64_t begin_ns = dn_mono_ns(), now_ns;
-    int runs = 0, error = 0;
+    int64_t begin_ns = dn_mono_ns();
+    int error;
+    *runs = 0;
     do {
-        for (int i = 0; i < 4 && !error; i++, runs++) {
-            error = dn_cuda_gemm(&shape, &operands, s->stream);
-        }
+        error = dn_cuda_gemm(&shape, &operands, s->stream);
         error = error ? error : dn_cuda.api->stream_finish(s->stream);
-        now_ns = dn_mono_ns();
-    } while (!error && now_ns - begin_ns < (int64_t)ms * 1000000);
-    *gflops = 2.0 * PEAK_SIZE * PEAK_SIZE * PEAK_SIZE * runs / (double)(now_ns - begin_ns);
+        *ns = dn_mono_ns() - begin_ns;
+        ++*runs;
+    } while (!error && *ns < least_ns);
     return error ? dn_cuda_fault(error, "measuring the peak") : DN_OK;
 }
 
-/** A large product's rate, 1e9 operations/s; 0 where it cannot be run now. */
-static double measure_peak(dn_cuda_type type, int ms) {
-    square s = {0};
-    double gflops = 0;
-    dn_failure before = *dn_failure_last();
-    dn_status status = make_square(type, &s);
-    if (status == DN_OK) {
-        status = run_square(type, &s, ms, &gflops);
+/** The least that one product takes, of a few: the first loads the library's code. */
+static dn_status time_square(const square *s, int64_t *least_ns) {
+    dn_gemm_shape shape = {s->side, s->side, s->side, s->type, s->type, false};
+    dn_gemm_operands operands = {.x = s->x, .w = s->w, .out = s->out, .workspace = s->workspace};
+    DN_TRY(dn_cuda_gemm_prepare(&shape, &operands, s->stream));
+    *least_ns = INT64_MAX;
+    for (int i = 0; i < 3; i++) {
+        int64_t ns;
+        int runs;
+        DN_TRY(run_square(s, 0, &runs, &ns));
+        *least_ns = ns < *least_ns ? ns : *least_ns;
     }
-    free_square(&s);
-    dn_failure_set(&before);
-    return status == DN_OK ? gflops : 0;
+    return DN_OK;
+}
+
+/** Large is a product that takes long enough for its launch not to count: the side is doubled until
+ * it does, so that a slow device has not to multiply what a fast one can. */
+static dn_status measure_square(square *s, int ms, double *gflops) {
+    int64_t ns = 0;
+    int runs;
+    for (s->side = LEAST_SIDE;; s->side *= 2) {
+        DN_TRY(make_square(s));
+        DN_TRY(time_square(s, &ns));
+        if (ns >= LONG_ENOUGH_NS || s->side == MOST_SIDE) {
+            break;
+        }
+        free_square(s);
+    }
+    DN_TRY(run_square(s, (int64_t)ms * 1000000, &runs, &ns));
+    *gflops = 2.0 * s->side * s->side * s->side * runs / (double)ns;
+    return DN_OK;
+}
+
+/** A large product's rate, 1e9 operations/s; 0 where it cannot be run now. Measured once: operands
+ * of half a gigabyte take longer to make than the product, and a GPU's clock is its own. */
+static double measure_peak(dn_cuda_type type, int ms) {
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static double known[DN_CUDA_E4M3 + 1];
+    pthread_mutex_lock(&lock);
+    if (known[type] == 0) {
+        dn_failure before = *dn_failure_last();
+        square s = {.type = type};
+        (void)measure_square(&s, ms, &known[type]);
+        free_square(&s);
+        dn_failure_set(&before);
+    }
+    double gflops = known[type];
+    pthread_mutex_unlock(&lock);
+    return gflops;
 }
 
 /* ---- one table a mode ---- */

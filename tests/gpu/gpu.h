@@ -12,7 +12,8 @@ typedef struct test_gpu {
     int no_code, no_blas;              /**< nonzero: what is missing */
     int bad_driver;                    /**< the error that counting devices gives */
     char fails[32];                    /**< the launch that fails: "attention", "product" ... */
-    int dies; /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
+    int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
+    int lasts; /**< nonzero: it does so when it is run once more than that many times */
 
     /* what happened */
     int n_suggested, n_recorded, n_replayed, n_launched;

@@ -46,6 +46,10 @@ static float decode(const format *f, uint32_t bits) {
 static uint32_t encode(const format *f, float x) {
     uint32_t sign = (float_as_bits(x) >> 31) << (8 * f->bytes - 1);
     float y = fabsf(x);
+    if (f == &formats[DN_CUDA_BF16] && y < 0x1p127f) { /* the upper half of a float */
+        uint32_t bits = float_as_bits(x);
+        return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    }
     if (isnan(x)) {
         return sign | ((1u << (8 * f->bytes - 1)) - 1);
     }

@@ -24,6 +24,9 @@ typedef enum dn_close_reason {
 } dn_close_reason;
 extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
 
+/** Groups of a forward pass's operations that a GPU times, numbered as dn_pass_group. */
+enum { DN_DEVICE_GROUPS = 5 };
+
 /** A row of the trace's /batches: what one micro-batch did. All times in nanoseconds. */
 typedef struct dn_batch_event {
     int64_t closed_mono_ns; /**< when it was closed */
@@ -38,6 +41,8 @@ typedef struct dn_batch_event {
     int64_t model_ns;     /**< forward pass */
     int64_t predicted_ns; /**< what the cost model expected of it, 0 before it has seen one */
     int64_t flops;        /**< by the formula of the operations */
+    int64_t device_ns;    /**< of model_ns on the GPU, by its clock; 0 on the CPU */
+    int64_t group_ns[DN_DEVICE_GROUPS]; /**< of device_ns; all 0 but now and then */
 } dn_batch_event;
 
 /** Where a scorer reports; called from the model thread. */

@@ -15,6 +15,7 @@
 #include "model/scorer_parts.h"
 #include "model/spans.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,14 +49,19 @@ struct dn_scorer {
     ticket *tickets;
     int n_tickets, max_tickets;
     held *free, *finished, **finished_end;
-    int n_reused; /**< since the last event */
+    int n_reused;       /**< since the last event */
+    dn_pass_times pass; /**< of the last batch */
     dn_closing closing;
     int64_t now_ns;            /**< as the newest chunk came, or the last batch was scored */
     int64_t wall_less_mono_ns; /**< as the newest chunk came */
 };
 
+static_assert((int)DN_DEVICE_GROUPS == (int)DN_GROUPS, "the trace has a column for each group");
+
 static dn_status run_model(dn_scorer *scoring, const dn_batch *batch) {
-    return dn_model_score(scoring->conf->model, scoring->workspace, batch, scoring->score);
+    const dn_model *model = scoring->conf->model;
+    DN_TRY(dn_model_submit(model, scoring->workspace, batch));
+    return dn_model_wait(model, scoring->workspace, scoring->score, &scoring->pass);
 }
 
 static dn_status run_nothing(dn_scorer *scoring, const dn_batch *batch) {
@@ -225,7 +231,9 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
         .model_ns = model_ns,
         .predicted_ns = dn_closing_predict(&scoring->closing),
         .flops = conf->model ? (int64_t)dn_model_flops(conf->model, batch) : 0,
+        .device_ns = scoring->pass.device_ns,
     };
+    memcpy(event.group_ns, scoring->pass.group_ns, sizeof event.group_ns);
     scoring->n_reused = 0;
     if (scoring->env.listener) {
         scoring->env.listener(scoring->env.listener_ctx, &event);

@@ -18,6 +18,10 @@ void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
     ADD(late);
     ADD(flops);
     ADD(model_ns);
+    ADD(device_ns);
+    for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
+        ADD(group_ns[i]);
+    }
     atomic_fetch_add_explicit(&totals->reason[event->reason], 1, memory_order_relaxed);
 }
 
@@ -37,6 +41,10 @@ void dn_report_model(const dn_batch_totals *totals, dn_model_report *out) {
     out->rows_late = atomic_load(&totals->late);
     out->flops = atomic_load(&totals->flops);
     out->model_ns = atomic_load(&totals->model_ns);
+    out->device_ns = atomic_load(&totals->device_ns);
+    for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
+        out->group_ns[i] = atomic_load(&totals->group_ns[i]);
+    }
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
         out->reason[i] = atomic_load(&totals->reason[i]);
     }
@@ -51,6 +59,10 @@ static void merge_model(dn_model_report *into, const dn_model_report *from) {
     into->rows_late += from->rows_late;
     into->flops += from->flops;
     into->model_ns += from->model_ns;
+    into->device_ns += from->device_ns;
+    for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
+        into->group_ns[i] += from->group_ns[i];
+    }
     into->peak_gflops += from->peak_gflops;
     into->peak_flops_ns += from->peak_flops_ns;
     into->threads += from->threads;

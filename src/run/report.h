@@ -12,6 +12,7 @@
 /** Sums over the micro-batches of a model; added to by its threads. */
 typedef struct dn_batch_totals {
     _Atomic int64_t batches, rows, tokens, budget_tokens, reused, late, flops, model_ns;
+    _Atomic int64_t device_ns, group_ns[DN_DEVICE_GROUPS];
     _Atomic int64_t reason[DN_CLOSE_REASONS];
 } dn_batch_totals;
 
@@ -22,7 +23,9 @@ typedef struct dn_model_report {
     const char *name;
     const char *kernels; /**< "cpu avx512 fp32", NULL: it computes nothing */
     int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
-    int64_t rows_late; /**< beyond slo before the model saw them */
+    int64_t device_ns;                  /**< of model_ns on a GPU, 0: none */
+    int64_t group_ns[DN_DEVICE_GROUPS]; /**< of the passes whose groups were timed */
+    int64_t rows_late;                  /**< beyond slo before the model saw them */
     int64_t reason[DN_CLOSE_REASONS];
     double peak_gflops;   /**< of its kernels, per core, mean of the ranks */
     double peak_flops_ns; /**< FLOP that its threads could have done in model_ns at that peak */

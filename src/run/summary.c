@@ -1,5 +1,6 @@
 /** The report as a person or a program reads it. */
 #include "io/json_write.h"
+#include "kernels/kernels.h"
 #include "run/report.h"
 
 enum { NS_PER_S = 1000000000 };
@@ -22,6 +23,15 @@ static const char *const fate_names[DN_FATES] = {[DN_KEPT] = "rows_out",
                                                  [DN_REPEAT] = "repeats_dropped",
                                                  [DN_FILTERED] = "filtered",
                                                  [DN_DEAD] = "dead_letters"};
+
+/** Of the passes whose groups were timed, the share of group i. */
+static double group_share(const dn_model_report *m, int i) {
+    int64_t all_ns = 0;
+    for (int k = 0; k < DN_DEVICE_GROUPS; k++) {
+        all_ns += m->group_ns[k];
+    }
+    return share((double)m->group_ns[i], (double)all_ns);
+}
 
 static double model_share(const dn_model_report *m) {
     return share((double)m->flops, m->peak_flops_ns);
@@ -86,6 +96,24 @@ static void print_slo(const dn_pipeline_report *p, FILE *out) {
     }
 }
 
+static void print_device(const dn_model_report *m, FILE *out) {
+    if (!m->device_ns) {
+        return;
+    }
+    fprintf(out, "  GPU        computed %.2f s = %.0f %% of the time scoring",
+            (double)m->device_ns / NS_PER_S,
+            100 * share((double)m->device_ns, (double)m->model_ns));
+    const char *separator = ": ";
+    for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
+        if (m->group_ns[i]) {
+            fprintf(out, "%s%s %.0f %%", separator, dn_pass_group_names[i],
+                    100 * group_share(m, i));
+            separator = ", ";
+        }
+    }
+    fprintf(out, "\n");
+}
+
 static void print_model(const dn_model_report *m, FILE *out) {
     fprintf(out,
             "  %-10s %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
@@ -107,6 +135,7 @@ static void print_model(const dn_model_report *m, FILE *out) {
                 m->kernels, (double)m->flops / (double)m->model_ns, 100 * model_share(m),
                 m->peak_gflops);
     }
+    print_device(m, out);
 }
 
 static double busy_share(const dn_pipeline_report *p, const dn_part_stats *part) {
@@ -258,6 +287,19 @@ static void json_rings(const dn_report *report, const dn_pipeline_report *p, dn_
     key_i64(out, "ranks", report->ranks);
 }
 
+static void json_device(const dn_model_report *m, dn_out *out) {
+    if (!m->device_ns) {
+        return;
+    }
+    key_f64(out, "device_s", (double)m->device_ns / NS_PER_S);
+    dn_out_key(out, "device_shares");
+    dn_out_open(out, '{');
+    for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
+        key_f64(out, dn_pass_group_names[i], group_share(m, i));
+    }
+    dn_out_close(out, '}');
+}
+
 static void json_model(const dn_model_report *m, dn_out *out) {
     key_i64(out, "batches", m->batches);
     key_i64(out, "rows_scored", m->rows_scored);
@@ -265,6 +307,7 @@ static void json_model(const dn_model_report *m, dn_out *out) {
     key_i64(out, "model_threads", m->threads);
     key_i64(out, "flops", m->flops);
     key_f64(out, "model_s", (double)m->model_ns / NS_PER_S);
+    json_device(m, out);
     key_f64(out, "batch_fill", share((double)m->tokens_scored, (double)m->budget_tokens));
     dn_out_key(out, "closed_by");
     dn_out_open(out, '{');

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 16, MAX_PIPELINES = 64 };
+enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 24, MAX_PIPELINES = 64 };
 #define SEGMENT_AGE_NS (INT64_C(60) * 1000000000)
 
 typedef enum table_id { BATCHES, SYSTEM, FLOW, QUEUES, STAGES, TOPOLOGY, N_TABLES } table_id;
@@ -52,7 +52,13 @@ static const table_def tables[N_TABLES] = {
                   {"wait_ns", DN_H5_I64, NS, "Wait of its oldest row", 0},
                   {"model_ns", DN_H5_I64, NS, "Forward pass", 0},
                   {"predicted_ns", DN_H5_I64, NS, "Forward pass as the cost model expected it", 0},
-                  {"flops", DN_H5_I64, "1", "Floating point operations, by formula", 0}}},
+                  {"flops", DN_H5_I64, "1", "Floating point operations, by formula", 0},
+                  {"device_ns", DN_H5_I64, NS, "Forward pass on the GPU, by its clock", 0},
+                  {"embed_ns", DN_H5_I64, NS, "Of it: embedding", 0},
+                  {"linear_ns", DN_H5_I64, NS, "Of it: matrix products", 0},
+                  {"attention_ns", DN_H5_I64, NS, "Of it: attention", 0},
+                  {"norm_ns", DN_H5_I64, NS, "Of it: LayerNorm", 0},
+                  {"heads_ns", DN_H5_I64, NS, "Of it: pooling, heads, scores", 0}}},
     [SYSTEM] = {"system",
                 {{"mono_ns", DN_H5_I64, NS, "When, monotonic clock", 0},
                  {"cpu_user_ns", DN_H5_I64, NS, "CPU time of the process in user mode", 0},
@@ -364,6 +370,11 @@ dn_status dn_trace_open(const dn_trace_conf *conf, dn_trace **out) {
     return DN_OK;
 }
 
+/** What was not measured is null. */
+static value measured(int64_t ns) {
+    return (value){.number = ns ? ns : DN_NULL_I64};
+}
+
 void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) {
     if (!trace || !trace->file) {
         return;
@@ -382,7 +393,13 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->wait_ns},
                          {.number = event->model_ns},
                          {.number = event->predicted_ns},
-                         {.number = event->flops}};
+                         {.number = event->flops},
+                         measured(event->device_ns),
+                         measured(event->group_ns[0]),
+                         measured(event->group_ns[1]),
+                         measured(event->group_ns[2]),
+                         measured(event->group_ns[3]),
+                         measured(event->group_ns[4])};
     add_row(trace, BATCHES, row);
     trace->n_batches++;
     if (trace->file) {

@@ -67,7 +67,9 @@ static dn_batch_event event_of(int i) {
                             .budget_tokens = 512,
                             .wait_ns = 1000,
                             .model_ns = 2000000,
-                            .flops = 1000000};
+                            .flops = 1000000,
+                            .device_ns = 1500000,
+                            .group_ns = {0, i == 1 ? 900000 : 0}};
 }
 
 static dn_pipeline_stats stats_now(void) {
@@ -116,6 +118,9 @@ CASE(a_trace_holds_what_happened) {
     REQUIRE(dn_h5_open(path, &file) == DN_OK);
     EXPECT_INT(number_at(file, "/batches/rank", 0), 3);
     EXPECT_INT(number_at(file, "/batches/tokens", 19), 119);
+    EXPECT_INT(number_at(file, "/batches/device_ns", 0), 1500000);
+    EXPECT_INT(number_at(file, "/batches/linear_ns", 0), DN_NULL_I64); /* not timed */
+    EXPECT_INT(number_at(file, "/batches/linear_ns", 1), 900000);
     EXPECT_INT(number_at(file, "/queues/depth", 0), 3);
     EXPECT_INT(number_at(file, "/stages/busy_ns", 1), 9000000);
     EXPECT(number_at(file, "/system/rss_bytes", 0) > 1 << 20);

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# A whole run on the GPU of gpu.h: what its summary and its trace say of the GPU; a kernel fault in mid-run ends it with the
+# error's status, nothing of the open transaction stays, and the same command completes with the same content.
+#
+#   run.sh LIBRARY FOLDER_OF_NVML
+. tests/jobs/lib.sh
+export DN_CUDA_LIBRARY=$1 LD_LIBRARY_PATH=$2${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} XDG_CACHE_HOME=$tmp/cache
+unset DN_BACKEND CUDA_VISIBLE_DEVICES DN_TEST_GPU
+mapfile -t options < <(model_options tiny)
+options+=(--set enrich.model.backend=cuda --set enrich.model.tokens=256 --set enrich.model_threads=1
+    --set enrich.rows_h5.rows=50)
+corpus=$tmp/corpus.jsonl
+"$DUNLIN" corpus generate -n 2000 --seed 7 -o "$corpus"
+
+timeout 120 "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" --set output="$tmp/calm" --until end -q \
+    "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || fail "a run on a GPU: $(cat "$tmp/err")"
+expected=$(content "$tmp/calm")
+for line in 'kernels +cuda cublaslt bf16, GPU 0: Test H200' 'GPU +computed [0-9.]+ s = [0-9]+ % .*linear [0-9]+ %' \
+    'GPU energy [0-9.]+ J, [0-9.]+ J per 1,000 texts'; do
+    grep -qE "$line" "$tmp/summary" || fail "the summary lacks /$line/: $(cat "$tmp/summary")"
+done
+
+status=0
+DN_TEST_GPU='fails=attention lasts=24' timeout 120 "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" \
+    --set output="$tmp/faulty" --until end -q "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?
+equal "status after a kernel fault" "$status" 71
+grep -q 'E1504 .*cudaErrorIllegalAddress.*Test H200' "$tmp/err" || fail "its message: $(cat "$tmp/err")"
+files_of() { find "$1" -path '*/rows/*.h5' | wc -l; }
+rows=$(files_of "$tmp/faulty")
+[ "$rows" -lt "$(files_of "$tmp/calm")" ] || fail "the faulty run wrote all of its $rows files"
+tweets "$corpus" "$tmp/faulty" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || fail "started again: $(cat "$tmp/err")"
+verified "$tmp/faulty" >/dev/null
+equal "rows after a fault" "$(content "$tmp/faulty")" "$expected"
+finish

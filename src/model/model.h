@@ -7,13 +7,13 @@
  * object, from sentence-transformers' modules.json or are the checkpoint's own: model/config.h. */
 #include "base/status.h"
 #include "batch/batch.h"
-#include "comm/comm.h"
 #include "kernels/kernels.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct dn_model dn_model;
+typedef struct dn_comm dn_comm; /**< comm/comm.h */
 
 typedef enum dn_head_kind {
     DN_HEAD_SOFTMAX,   /**< one label a text: probabilities that add up to 1 */

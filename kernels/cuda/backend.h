@@ -1,11 +1,6 @@
 #ifndef DN_CUDA_BACKEND_H
 #define DN_CUDA_BACKEND_H
-/** What the files of the backend share; internal to this folder.
- *
- *    open.c    devices, the one that was chosen, errors        gemm.c   algorithms: timed once,
- * kept memory.c  elements and floats on the device                steps.c  operations: noted, then
- * run lane.c    batches under way, recorded passes               tables.c the tables of kernels.h
- */
+/** What the files of the backend share; internal to this folder. README.md has the list of them. */
 #include "kernels/cuda/api.h"
 #include "kernels/plugin.h"
 

@@ -73,7 +73,8 @@ static const dn_prop model_props[] = {
      "Memory of a rank for the scores of earlier texts, so that equal ones are scored once; 0: "
      "off."},
     {"backend", DN_P_TEXT, AT(backend), "", 0, 0, NULL,
-     "Kernels to use (ref, cpu, cpu:avx2 ...); empty: the best of this machine."},
+     "Kernels to use (ref, cpu, cpu:avx2, cuda, cuda:fp8 ...); empty: the best of this machine, on a "
+     "GPU where there is one."},
     {0},
 };
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/product.h"
 #include "kernels/cuda/variants.h"
 
 #include <math.h>
@@ -287,6 +288,97 @@ static void bench_latency(const dn_kernels *kernels) {
     net_close(&n);
 }
 
+/* ---- up and GELU, in one kernel or two ---- */
+
+/** out = gelu(x W^T + bias) of one layer, by the library and `activate` or by dn_cuda_product. */
+typedef struct up {
+    dn_gemm_shape shape;
+    dn_gemm_operands operands;
+    dn_cuda_product_args own;
+    cudaStream_t stream;
+} up;
+
+static int up_in_two(const up *u) {
+    dn_cuda_activate_args gelu = {.type = u->own.type,
+                                  .n_tokens = u->own.n_tokens,
+                                  .width = u->own.n,
+                                  .in = u->operands.out,
+                                  .bias = u->own.bias,
+                                  .activation = DN_CUDA_ACT_GELU,
+                                  .out = u->operands.out};
+    int error = dn_cuda_gemm(&u->shape, &u->operands, u->stream);
+    return error ? error : dn_cuda.api->activate(&gelu, u->stream);
+}
+
+static int up_in_one(const up *u) {
+    return dn_cuda_product(&u->own, u->stream);
+}
+
+/** Median microseconds of a call, of RUNS times a hundred; below 0 where the device refuses it. */
+static double time_up(int (*run)(const up *), const up *u, double *spread) {
+    enum { CALLS = 100 };
+    const dn_cuda_api *api = dn_cuda.api;
+    dn_cuda_event begin, end;
+    double us[RUNS];
+    int error = run(u) || api->stream_finish(u->stream);
+    must(api->event_new(&begin) || api->event_new(&end) ? DN_FATAL : DN_OK);
+    for (int i = 0; i < RUNS && !error; i++) {
+        int64_t ns = 0;
+        error = api->event_record(begin, u->stream, false);
+        for (int k = 0; k < CALLS && !error; k++) {
+            error = run(u);
+        }
+        error = error || api->event_record(end, u->stream, false) || api->event_finish(end) ||
+                api->event_ns(begin, end, &ns);
+        us[i] = (double)ns / 1e3 / CALLS;
+    }
+    api->event_free(begin);
+    api->event_free(end);
+    return error ? -1 : median_of(us, RUNS, spread);
+}
+
+static void *room_for(size_t n, dn_numbers kind, bool filled) {
+    float *there, *host = calloc(n, sizeof *host);
+    uint32_t state = (uint32_t)n;
+    must(dn_cuda_reserve(DN_CUDA_BF16, kind, n, &there));
+    for (size_t i = 0; i < n && filled; i++) {
+        state = state * 1664525u + 1013904223u;
+        host[i] = (float)(int32_t)state * 0x1p-31f;
+    }
+    must(dn_cuda_upload(DN_CUDA_BF16, kind, host, n, there));
+    free(host);
+    return there;
+}
+
+static void bench_up(int n_tokens, double peak) {
+    size_t m = (size_t)n_tokens, n = (size_t)minilm.intermediate, k = (size_t)minilm.hidden;
+    double flops = 2.0 * (double)m * (double)n * (double)k, spread;
+    void *x = room_for(m * k, DN_ELEMENTS, true), *w = room_for(n * k, DN_ELEMENTS, true);
+    void *bias = room_for(n, DN_FLOATS, true), *out = room_for(m * n, DN_ELEMENTS, false), *workspace;
+    up u = {.shape = {n_tokens, (int)n, (int)k, DN_CUDA_BF16, DN_CUDA_BF16, false}};
+    must(dn_cuda_alloc(DN_BLAS_WORKSPACE, "workspace", &workspace));
+    must(dn_cuda.api->stream_new(&u.stream) ? DN_FATAL : DN_OK);
+    u.operands = (dn_gemm_operands){.x = x, .w = w, .out = out, .workspace = workspace};
+    u.own = (dn_cuda_product_args){.type = DN_CUDA_BF16, .n_tokens = n_tokens, .n = (int)n, .k = (int)k,
+                                   .x = x, .w = w, .bias = bias, .activation = DN_CUDA_ACT_GELU, .out = out};
+    must(dn_cuda_gemm_prepare(&u.shape, &u.operands, u.stream));
+    static const struct {
+        const char *name;
+        int (*run)(const up *);
+    } ways[] = {{"up + GELU, cuBLASLt and activate", up_in_two}, {"up + GELU, dn_cuda_product", up_in_one}};
+    for (int i = 0; i < 2; i++) {
+        double us = time_up(ways[i].run, &u, &spread);
+        if (us > 0) {
+            row("operation", ways[i].name, us, spread, "us", flops / (us * 1e-6) / peak);
+        }
+    }
+    void *all[] = {x, w, bias, out, workspace};
+    for (int i = 0; i < 5; i++) {
+        dn_cuda_release(all[i]);
+    }
+    dn_cuda.api->stream_free(u.stream);
+}
+
 static void bench_variants(const dn_kernels *kernels, int n_tokens, double peak) {
     for (int i = 0; i < dn_n_cuda_variants; i++) {
         const dn_cuda_variant *v = &dn_cuda_variants[i];
@@ -358,6 +450,7 @@ int main(int argc, char **argv) {
     }
     bench_encoder(bf16, &bert, 8192, 0, NULL, peak);
     bench_latency(bf16);
+    bench_up(wave, peak);
     bench_variants(bf16, wave, peak);
     fprintf(json, "\n]}\n");
     return fclose(json) == 0 ? 0 : 74;

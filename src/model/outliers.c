@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum { MAX_JSON_BYTES = 1 << 20 };
-static const double least_gain = 0.1;
+static const double least_gain = 0.03;
 
 static const char *const matrix_names[DN_MATRICES] = {
     [DN_QKV] = "qkv", [DN_OUT] = "out", [DN_UP] = "up", [DN_DOWN] = "down"};

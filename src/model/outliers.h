@@ -27,7 +27,7 @@ dn_status dn_outliers_load(const char *dir, const dn_config *config, dn_outliers
 void dn_outliers_free(dn_outliers *outliers);
 
 /** Finds them in what the matrices read: takes out, one by one, the input without which the squared
- * ranges of the rows add up to least, as long as each takes away at least a tenth. */
+ * ranges of the rows add up to least, as long as each takes away at least 3 % of it. */
 typedef struct dn_outlier_search dn_outlier_search;
 dn_outlier_search *dn_outlier_search_new(const dn_model_info *info);
 void dn_outlier_search_free(dn_outlier_search *search);

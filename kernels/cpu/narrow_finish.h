@@ -52,8 +52,8 @@ static DN_INLINE void finish_vector(const narrow_place *p, const row_scale *row,
 }
 
 /** `left` columns, at most TILE_COLS, row by row: results of a row lie side by side, those of two
- * rows in different pages, of which a core's stores remember few (column by column the product of
- * 384 > 1536 took 3 to 11 % longer, Sapphire Rapids, 2026-11-29). The place is copied, since a
+ * rows in different pages, which is the likely reason (no counter was at hand) why column by column
+ * 384 > 1536 took 3 to 11 % longer (Sapphire Rapids, 2026-11-29). The place is copied, since a
  * vector store may alias it and everything would be read again after each. */
 static DN_INLINE void finish_columns(const narrow_place p, const sum_t *sum, int rows,
                                      const int left, const dn_activation activation) {

@@ -23,9 +23,11 @@ import os
 import pathlib
 import re
 import sys
-import tarfile
 
+import crises
 import leaks
+import topics
+from archives import Bad, lines, members
 
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCES = HERE / "references.json"
@@ -35,14 +37,8 @@ STANCE = {"abortion": "legalization of abortion", "atheism": "atheism", "climate
           "feminist": "feminist movement", "hillary": "hillary clinton"}
 LANGUAGES = {"arabic": "ar", "english": "en", "french": "fr", "german": "de", "hindi": "hi", "italian": "it",
              "portuguese": "pt", "spanish": "es"}
-CRISIS = "2013_Alberta_Floods"  # the last of CrisisLexT6, kept whole for validation
-CRISIS_STEP = 5  # and of its ten thousand every fifth
 TIME_SHARE = 0.8  # of mail by time: what comes before is for training
 BANKING_STEP = 10
-
-
-class Bad(Exception):
-    """An archive that is not what it should be."""
 
 
 class Suite:
@@ -55,27 +51,6 @@ class Suite:
     def add(self, part, task, text, label, **more):
         labels = {"labels": label} if isinstance(label, list) else {"label": label}
         (self.train if part == "train" else self.validation).append({"task": task, "text": text} | labels | more)
-
-
-def members(data, archive, wanted):
-    """{path: bytes} of the files of an archive whose path matches."""
-    path = data / f"{archive}.tar.xz"
-    try:
-        with tarfile.open(path, "r:xz") as tar:
-            return {m.name: tar.extractfile(m).read() for m in tar if m.isfile() and re.search(wanted, m.name)}
-    except FileNotFoundError:
-        raise
-    except (OSError, tarfile.TarError, EOFError) as error:
-        raise Bad(f"{path}: cannot be read: {error}") from error
-
-
-def lines(files, name):
-    if name not in files:
-        raise Bad(f"{name}: is not in the archive")
-    try:
-        return files[name].decode().rstrip("\n").split("\n")
-    except UnicodeDecodeError as error:
-        raise Bad(f"{name}: is not UTF-8 at byte {error.start + 1}") from error
 
 
 def paired(files, folder, part, names):
@@ -120,25 +95,31 @@ def add_tweeteval(suite, data):
 
 
 def add_topics(suite, data):
-    """All gold is validation: twenty rows a language are too few to judge by, so topics are trained on other texts."""
+    """All gold is validation: twenty rows a language are too few to judge by. Topics are learned from hashtags: topics.py."""
     files = members(data, "tweet-topic-xl", r"/(en|es)_(train|validation)\.jsonl$")
     suite.declare("topic")
+    suite.declare("topic-es", head="topic")
     for name in sorted(files):
         for line in lines(files, name):
             row = json.loads(line)
-            topics = [key for key, value in row.items() if value == 1 and key not in ("id", "text")]
-            suite.add("val", "topic", row["text"], topics, slices={"language": name.split("/")[-1][:2]})
+            gold = [key for key, value in row.items() if value == 1 and key not in ("id", "text")]
+            suite.add("val", "topic" if "/en_" in name else "topic-es", row["text"], gold)
+    try:
+        rows = topics.load(data, [row["text"] for row in suite.train])
+    except FileNotFoundError as error:
+        print(f"suites.py: {error.filename}: is missing: no train texts for topic", file=sys.stderr)
+        rows = []
+    for row in rows:
+        if row["part"] == "train":
+            suite.add("train", "topic", row["text"], row["labels"])
 
 
 def add_crises(suite, data):
-    files = members(data, "crisislex", r"CrisisLexT6/[^/]*/[^/]*\.csv$")
+    """Whole crises are held out: crises.py."""
     suite.declare("risk")
-    for name in sorted(files):
-        crisis = name.split("/")[-2]
-        rows = list(csv.reader(io.StringIO("\n".join(lines(files, name))), skipinitialspace=True))[1:]
-        rows = [row for row in rows if len(row) == 3 and row[2] in ("on-topic", "off-topic")]
-        for row in rows[::CRISIS_STEP] if crisis == CRISIS else rows:
-            suite.add("val" if crisis == CRISIS else "train", "risk", row[1], row[2])
+    for part, rows in zip(("train", "val"), crises.split(crises.load(data))):
+        for row in rows:
+            suite.add(part, "risk", row["text"], row["label"], slices={"crisis": row["crisis"]})
 
 
 def tweets(data):
@@ -271,16 +252,23 @@ def digest(rows):
     return hashlib.sha256("\n".join(json.dumps(r, sort_keys=True) for r in rows).encode()).hexdigest()[:16]
 
 
+def digests(rows):
+    """{task: digest of its rows}."""
+    return {task: digest([row for row in rows if row["task"] == task]) for task in dict.fromkeys(row["task"] for row in rows)}
+
+
 def references(name, suite):
     """Rows of references.json for this suite: those measured on these very texts, and published ones of other splits."""
     if not REFERENCES.exists():
         return []
     known = json.loads(REFERENCES.read_text()).get(name, {})
-    same = known.get("measured", {})
-    if same and same["rows"] != digest(suite.validation):
-        print(f"suites.py: {name}: references.json was measured on other rows: left out (baselines.py makes it anew)", file=sys.stderr)
-        same = {}
-    rows = [{"reference": model, "scores": scores} for model, scores in same.get("models", {}).items()]
+    measured, now = known.get("measured", {"rows": {}, "models": {}}), digests(suite.validation)
+    other = {task for task, rows in measured["rows"].items() if rows != now.get(task)}
+    if other:
+        print(f"suites.py: {name}: references.json was measured on other rows of {', '.join(sorted(other))}: left out "
+              "(baselines.py makes it anew)", file=sys.stderr)
+    rows = [{"reference": model, "scores": {task: score for task, score in scores.items() if task not in other}}
+            for model, scores in measured["models"].items()]
     return rows + [{"reference": model, "split": known["published"]["split"], "scores": scores}
                    for model, scores in known.get("published", {}).get("models", {}).items()]
 

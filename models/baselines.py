@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Reference rows of the suites: majority, a linear SVM and fastText on the very train and validation texts of suites.py.
 
-    baselines.py [SUITE ...] [--suites DIR] [--fasttext]      writes datasets/references.json anew for these suites
+    baselines.py [SUITE ...] [--tasks TASK ...] [--suites DIR] [--fasttext]    writes datasets/references.json anew for these
 
-One model a task: word 1-2-grams and character 2-5-grams for the SVM. The figures are kept with a digest of the texts they
+One model a task, one a label where texts have several: word 1-2-grams and character 2-5-grams for the SVM. The figures are kept with a digest of the texts they
 were measured on, so that suites.py can tell when they are not those of its own. `pip install -r models/tweets/requirements.txt`.
 """
 import argparse
@@ -17,14 +17,16 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score, recall_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline, make_union
+from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.svm import LinearSVC
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "datasets"), str(ROOT / "models" / "tweets")]
 
 from normalise import normalise  # noqa: E402
-from suites import REFERENCES, digest  # noqa: E402
+from suites import REFERENCES, digests  # noqa: E402
 
 
 def majority(texts, labels):
@@ -35,7 +37,8 @@ def majority(texts, labels):
 def svm(texts, labels):
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\S+", dtype=np.float32)
     chars = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True, dtype=np.float32)
-    model = make_pipeline(make_union(words, chars), LinearSVC(C=0.2, class_weight="balanced", random_state=1))
+    one = LinearSVC(C=0.2, class_weight="balanced", random_state=1)
+    model = make_pipeline(make_union(words, chars), OneVsRestClassifier(one) if np.ndim(labels) == 2 else one)
     model.fit(texts, labels)
     return model.predict
 
@@ -76,25 +79,46 @@ def score(task, right, decided):
         return 100 * accuracy_score(right, decided)
     if task.get("metric") == "recall":
         return 100 * recall_score(right, decided, average="macro", labels=sorted(set(right)))
-    labels = task.get("of") or sorted(set(right) | set(decided))
+    if np.ndim(right) == 2:
+        labels = np.flatnonzero((right | decided).any(axis=0))
+    else:
+        labels = task.get("of") or sorted(set(right) | set(decided))
     return 100 * f1_score(right, decided, average="macro", labels=labels)
 
 
-def measure(name, directory, models):
+def targets(train, validation):
+    """Labels as scikit-learn wants them: words, or a column of 0 and 1 for each label where texts have several."""
+    if "label" in train[0]:
+        return [r["label"] for r in train], [r["label"] for r in validation]
+    columns = MultiLabelBinarizer().fit([r["labels"] for r in train + validation])
+    return columns.transform([r["labels"] for r in train]), columns.transform([r["labels"] for r in validation])
+
+
+def measure(name, directory, models, only):
+    """{task: (its digest, {model: score})}."""
     tasks, validation, rows = read(directory / f"{name}.jsonl")
     _, train, _ = read(directory / f"{name}.train.jsonl")
-    found = {model: {} for model in models}
+    digest_of, found = digests(rows), {}
     for task, settings in tasks.items():
-        labelled = [r for r in train.get(task, []) if "label" in r]
-        if not labelled:
+        labelled = train.get(task) or train.get(settings.get("head"))
+        if not labelled or (only and task not in only):
             continue
-        texts, labels = [words_of(r) for r in labelled], [r["label"] for r in labelled]
+        found[task] = digest_of[task], {}
+        labels, right = targets(labelled, validation[task])
         for model, fit in models.items():
             started = time.monotonic()
-            decided = fit(texts, labels)([words_of(r) for r in validation[task]])
-            found[model][task] = round(score(settings, [r["label"] for r in validation[task]], list(decided)), 1)
-            print(f"{name} {task}: {model} {found[model][task]} ({time.monotonic() - started:.0f} s)", flush=True)
-    return {"rows": digest(rows), "models": found}
+            decided = fit([words_of(r) for r in labelled], labels)([words_of(r) for r in validation[task]])
+            found[task][1][model] = round(score(settings, right, decided), 1)
+            print(f"{name} {task}: {model} {found[task][1][model]} ({time.monotonic() - started:.0f} s)", flush=True)
+    return found
+
+
+def merge(measured, found):
+    """The figures of these tasks, and of the others as they were."""
+    for task, (rows, scores) in found.items():
+        measured["rows"][task] = rows
+        for model, score in scores.items():
+            measured["models"].setdefault(model, {})[task] = score
 
 
 def lines_of(known):
@@ -111,14 +135,15 @@ def lines_of(known):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["tweets", "languages", "mail"], metavar="SUITE")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="these alone; the others' figures stay")
     parser.add_argument("--suites", type=pathlib.Path, default=ROOT / "build" / "suites")
     parser.add_argument("--fasttext", action="store_true", help="fastText too")
     args = parser.parse_args()
     models = {"majority": majority, "linear SVM": svm} | ({"fastText": fast_text} if args.fasttext else {})
     for name in args.names:
-        measured = measure(name, args.suites, models)
+        found = measure(name, args.suites, models, args.tasks)
         known = json.loads(REFERENCES.read_text())
-        known[name]["measured"] = measured
+        merge(known[name]["measured"], found)
         REFERENCES.write_text(lines_of(known))
 
 

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITES, LEAKS = ROOT / "datasets" / "suites.py", ROOT / "datasets" / "leaks.py"
 DATA = pathlib.Path(os.environ.get("DUNLIN_DATA", ROOT.parent / "shared" / "data"))
 VALIDATION = {"emoji": 5000, "emotion": 374, "hate": 1000, "irony": 955, "offensive": 1324, "sentiment": 2000, "stance": 294,
-              "topic": 400} | {code: 324 for code in "ar en fr de hi it pt es".split()}
+              "topic": 200, "topic-es": 200} | {code: 324 for code in "ar en fr de hi it pt es".split()}
 
 
 def make(data, out, *names):

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Makes the suites of `dunlin model eval` from the archives in $DUNLIN_DATA, and the train sets that go with them.
 
-    suites.py [tweets|languages|mail|samples ...] [--data DIR] [--out DIR]
+    suites.py [tweets|languages|mail|samples|identity ...] [--data DIR] [--out DIR]
 
 OUT/NAME.jsonl holds validation texts, OUT/NAME.train.jsonl train texts without any that folds (leaks.py) to a validation
-text of any suite, or of its own for languages; README.md says why, and what stands in a line. `samples` needs no archive:
-it is our own samples/tweets.jsonl.
+text of any suite, or of its own for languages; README.md says why, and what stands in a line. `samples` and
+`identity` need no archive: they are our own samples/tweets.jsonl and identity.py.
 All splits are functions of the texts alone, so that they are the same everywhere.
 
 Exit status: 0 done, 1 a leak is left, 65 an archive is not right, 66 one is missing. Standard library only.
@@ -25,6 +25,7 @@ import re
 import sys
 
 import crises
+import identity
 import leaks
 import topics
 from archives import Bad, lines, members
@@ -241,7 +242,23 @@ def samples(_):
     return suite
 
 
-MAKERS = {"tweets": tweets, "languages": languages, "mail": mail, "samples": samples}
+def identity_words(_):
+    """The share of identity.py's sentences that two heads see as they are meant; of harmless ones the rest is the false-positive
+    rate."""
+    suite = Suite()
+    rows = identity.test_rows()
+    for head in ("hate", "offensive"):
+        for kind in ("harmless", "against", "hateful"):
+            right = head if kind == "hateful" else f"not-{head}"
+            suite.declare(f"{head}-{kind}", head=head, metric="recall", of=[right])
+            for text, found, slices in rows:
+                if found == kind:
+                    suite.add("val", f"{head}-{kind}", text, right, slices=slices)
+    return suite
+
+
+MAKERS = {"tweets": tweets, "languages": languages, "mail": mail, "samples": samples, "identity": identity_words}
+OWN = {"samples", "identity"}
 # UMSAB's English train texts are TweetEval's sentiment validation: without these, all of its neutral and positive ones.
 HELD_OUT_OF = {"languages": ("languages",)}
 
@@ -305,7 +322,7 @@ def main():
     if unknown := [n for n in names if n not in MAKERS]:
         parser.error(f"'{unknown[0]}' is none of {', '.join(MAKERS)}")
     try:
-        made = {name: make(pathlib.Path(args.data)) for name, make in MAKERS.items() if name in names or names != ["samples"]}
+        made = {name: make(pathlib.Path(args.data)) for name, make in MAKERS.items() if name in names or not OWN.issuperset(names)}
     except FileNotFoundError as error:
         print(f"suites.py: {error.filename}: is missing; --data or DUNLIN_DATA names the folder of archives", file=sys.stderr)
         return 66

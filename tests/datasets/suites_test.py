@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -13,6 +14,11 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITES, LEAKS = ROOT / "datasets" / "suites.py", ROOT / "datasets" / "leaks.py"
+sys.path.append(str(SUITES.parent))
+
+import identity  # noqa: E402
+import leaks  # noqa: E402
+
 DATA = pathlib.Path(os.environ.get("DUNLIN_DATA", ROOT.parent / "shared" / "data"))
 VALIDATION = {"emoji": 5000, "emotion": 374, "hate": 1000, "irony": 955, "offensive": 1324, "sentiment": 2000, "stance": 294,
               "topic": 200, "topic-es": 200} | {code: 324 for code in "ar en fr de hi it pt es".split()}
@@ -67,12 +73,22 @@ class Lies(unittest.TestCase):
             self.assertEqual(make(folder, folder / "out", "tweets").returncode, 65)
 
 
-class Samples(unittest.TestCase):
-    def test_need_no_archive(self):
+class Own(unittest.TestCase):
+    def test_needs_no_archive(self):
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
-            self.assertEqual(make(folder / "none", folder, "samples").returncode, 0)
+            self.assertEqual(make(folder / "none", folder, "samples", "identity").returncode, 0)
             self.assertEqual(sum(r["task"] == "sentiment" for r in rows_of(folder / "samples.jsonl")), 200)
+            groups = collections.Counter(r["slices"]["group"] for r in rows_of(folder / "identity.jsonl") if r["task"] == "hate-harmless")
+            self.assertEqual(groups["nobody"], 80)
+
+    def test_training_on_identity_words_is_no_training_on_the_test(self):
+        train = identity.harmless() + identity.hateful()
+        test = [text for text, _, _ in identity.test_rows()]
+        self.assertEqual(leaks.find(train, test), ([], []))
+        self.assertFalse([text for text in train for term in identity.UNSEEN if re.search(rf"(?i)\b{term}\b", text)])
+        self.assertEqual(identity.swap("I saw WOMEN", lambda terms: terms[0]), "I saw girls")
+        self.assertIsNone(identity.swap("Some womens' day", lambda terms: terms[0]))
 
 
 @unittest.skipUnless((DATA / "tweeteval.tar.xz").exists(), "the archives are not in $DUNLIN_DATA")

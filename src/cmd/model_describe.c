@@ -1,5 +1,6 @@
 /** `dunlin model describe`: what a directory holds. */
 #include "cmd/model_parts.h"
+#include "model/languages.h"
 
 #include <stdio.h>
 
@@ -27,7 +28,10 @@ dn_status dn_model_cmd_describe(const dn_model_options *options) {
            info->intermediate, info->vocabulary, info->max_tokens, info->max_positions);
     printf("weights  %.1f MB packed for %s (%s, %s), sha256 %s\n", (double)info->weight_bytes / 1e6,
            kernels->name, kernels->isa, kernels->precision, info->sha256);
-    printf("texts    normalised as '%s'\n", info->normalise);
+    char languages[512];
+    dn_languages_print(info->languages, sizeof languages, languages);
+    printf("texts    normalised as '%s', in %s\n", info->normalise,
+           info->languages->n ? languages : "any language");
     for (int h = 0; h < info->n_model_heads; h++) {
         print_head(&info->model_head[h]);
     }

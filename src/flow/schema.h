@@ -19,7 +19,7 @@ typedef enum dn_type {
     DN_IDS,   /**< dn_ids per row: token ids */
 } dn_type;
 
-enum { DN_MAX_FIELDS = 48, DN_NO_LABEL = 255 };
+enum { DN_MAX_FIELDS = 48, DN_NO_LABEL = 255, DN_LANGUAGES_BYTES = 512 };
 
 typedef struct dn_ids {
     const int32_t *id;
@@ -36,6 +36,7 @@ typedef struct dn_field {
     const char *long_name; /**< a sentence for the HDF5 attribute */
     const char *group;     /**< HDF5 group: "records", "scores", "labels" */
     bool transient;        /**< not for sinks (raw value, token ids) */
+    char languages[DN_LANGUAGES_BYTES]; /**< that its makers fill, as "de,es"; "": all */
 } dn_field;
 
 typedef struct dn_schema {

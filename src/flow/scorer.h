@@ -35,6 +35,8 @@ typedef struct dn_batch_event {
     int32_t reason;       /**< dn_close_reason */
     int32_t rows, tokens; /**< scored by the model for this rank: of a leader's batch none */
     int32_t reused;       /**< rows whose result was copied since the last event */
+    int32_t foreign_rows; /**< rows in languages that the model does not serve, since then, and */
+    int32_t foreign_tokens; /**< their tokens */
     int32_t budget_tokens;
     int32_t late;         /**< rows whose time (slo) was over before the model saw them */
     int64_t wait_ns;      /**< of the oldest row, from put to close */

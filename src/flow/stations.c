@@ -133,6 +133,9 @@ void dn_model_note(void *arg, const dn_batch_event *event) {
     dn_pipeline *pipeline = arg;
     dn_meter_add(&pipeline->model_meter[event->model], event->model_ns,
                  event->rows + event->reused);
+    atomic_fetch_add_explicit(&pipeline->foreign_rows, event->foreign_rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pipeline->foreign_tokens, event->foreign_tokens,
+                              memory_order_relaxed);
     if (pipeline->env.batch) {
         pipeline->env.batch(pipeline->env.batch_ctx, event);
     }

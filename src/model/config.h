@@ -4,7 +4,8 @@
  * come from the first of these that is there:
  *
  *   1. "heads" of the "dunlin" object: any number, tensors heads.NAME.weight and .bias
- *        "dunlin": {"normalise": "tweeteval", "max_tokens": 128, "pooling": ["cls", "mean"],
+ *        "dunlin": {"normalise": "tweeteval", "max_tokens": 128, "languages": ["en"],
+ *                   "pooling": ["cls", "mean"],
  *                   "heads": [{"name": "irony", "kind": "softmax", "labels": ["no", "yes"]},
  *                             {"name": "topics", "kind": "sigmoid", "labels": ["art", "sport"]},
  *                             {"name": "entities", "kind": "tokens", "labels": ["O", "B-PER"]},
@@ -19,6 +20,7 @@
  * name. */
 #include "io/json.h"
 #include "model/family.h"
+#include "model/languages.h"
 #include "model/model.h"
 
 enum { DN_MAX_HEADS = 16, DN_MAX_LABELS = 254 };
@@ -39,6 +41,7 @@ typedef struct dn_config {
     float epsilon;
     int max_tokens;
     const char *normalise; /**< "tweeteval" or "none" */
+    dn_languages languages;
     int n_parts;           /**< 0: no head reads pooled texts */
     dn_pooling part[2];
     bool own_head;  /**< the checkpoint's, not "dunlin".heads: the family names its tensors */

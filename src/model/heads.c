@@ -252,6 +252,7 @@ static dn_status read_preparation(const dn_json_at *dunlin, dn_config *config) {
         DN_TRY(choose(&at, normalisations, 2, &choice));
     }
     config->normalise = normalisations[choice];
+    DN_TRY(dn_languages_read(dunlin, &config->languages));
     if (dn_json_find(dunlin, "max_tokens", &at)) {
         DN_TRY(dn_json_int(&at, MIN_TOKENS, config->max_positions, &max_tokens));
     }

@@ -82,6 +82,7 @@ static void fill_info(dn_model *model) {
         .token_width = config->token_width,
         .sha256 = model->sha256,
         .normalise = config->normalise,
+        .languages = &config->languages,
         .part = model->shard.group ? model->shard.group->rank : 0,
         .n_parts = model->shard.group ? model->shard.group->size : 1,
         .weight_bytes = model->weights.bytes,

@@ -49,6 +49,7 @@ typedef struct dn_model_info {
     int token_width;       /**< columns of a token: token heads */
     const char *sha256;    /**< of model.safetensors, hex; of shards: of their sums' list */
     const char *normalise; /**< "tweeteval" or "none" */
+    const struct dn_languages *languages; /**< that it names: model/languages.h */
     int part, n_parts;     /**< of the model that this rank holds; 0 of 1: all of it */
     int64_t weight_bytes;  /**< packed, as held in memory by this rank */
     int n_ignored_tensors; /**< in the file, but not asked for by config.json (position_ids, a

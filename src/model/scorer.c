@@ -65,6 +65,12 @@ static const dn_prop model_props[] = {
     {"prefix", DN_P_TEXT, AT(prefix), "", 0, 0, NULL,
      "Stands before the heads' names in the columns (score.PREFIX.HEAD), where heads of two models "
      "are called the same."},
+    {"languages", DN_P_LIST, AT(languages), NULL, 0, 0, NULL,
+     "Languages that it serves, as codes (en, de): texts of others get null scores and cost "
+     "nothing; `any`: all. Empty: those that the model's config.json names."},
+    {"language", DN_P_TEXT, AT(language), "label.language", 0, 0, NULL,
+     "The column that says a text's language, as a stage `linear` makes it; without it, and where "
+     "it says und, texts are scored."},
     TOKENS,
     ROWS,
     DEADLINE,
@@ -150,12 +156,7 @@ static char *column_name(const dn_scorer_conf *conf, const char *word, const cha
 
 static dn_status add_column(const dn_scorer_conf *conf, dn_field field, dn_schema *schema,
                             int *index) {
-    if (dn_schema_find(schema, field.name) >= 0) {
-        return DN_FAIL(
-            CONFIG, "%s makes the column '%s', which is there already: give the model a `prefix`",
-            conf->path, field.name);
-    }
-    return dn_schema_add(schema, field, index);
+    return dn_languages_add_column(conf->path, &conf->served, field, schema, index);
 }
 
 static dn_status add_scores(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
@@ -214,6 +215,21 @@ static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_sc
     return head->kind == DN_HEAD_SOFTMAX ? add_label(conf, to, schema) : DN_OK;
 }
 
+static dn_status bind_languages(dn_scorer_conf *conf, const dn_schema *schema) {
+    conf->served = *dn_model_describe(conf->model)->languages;
+    DN_TRY(dn_languages_set(&conf->languages, &conf->served));
+    DN_TRY(dn_language_gate_bind(conf->path, &conf->served, conf->language, schema, &conf->gate));
+    if (conf->served.n && conf->gate.field < 0) {
+        char list[128];
+        dn_languages_print(&conf->served, sizeof list, list);
+        dn_log(DN_LOG_WARN,
+               "%s is for %s, but no stage makes '%s': texts of all languages are scored (put "
+               "`linear: {path: models/languages}` before it, or set `languages: any`)",
+               conf->path, list, conf->language);
+    }
+    return DN_OK;
+}
+
 static dn_status bind_model(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
     DN_TRY(dn_schema_need(bind->schema, "model", conf->ids, DN_IDS, &conf->ids_field));
@@ -223,6 +239,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     const dn_model_info *info = dn_model_describe(conf->model);
     conf->width = info->score_width;
     conf->token_width = info->token_width;
+    DN_TRY(bind_languages(conf, bind->schema));
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
     }
@@ -234,6 +251,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
 
 static dn_status bind_none(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
+    conf->gate.field = -1;
     choose_sizes(conf, false);
     conf->ids_field = dn_schema_find(bind->schema, "ids");
     return conf->ids_field < 0

@@ -6,6 +6,7 @@
 #include "batch/builder.h"
 #include "batch/reuse.h"
 #include "model/config.h"
+#include "model/languages.h"
 #include "model/scorer.h"
 
 /** A head and its columns in the chunk: those of the schema that its kind has, -1 the others. */
@@ -17,13 +18,16 @@ typedef struct dn_scorer_head {
 
 /** Settings, then what bind made of them. Const and shared by the model threads from then on. */
 typedef struct dn_scorer_conf {
-    char *name, *path, *ids, *prefix, *backend;
+    char *name, *path, *ids, *prefix, *backend, *language;
+    dn_list languages;
     int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
     int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
     dn_comm *group;  /**< ranks that the model is split over, NULL: it is not */
     dn_model *model; /**< NULL: the scorer `none` */
     dn_reuse *reuse; /**< NULL: off */
     int width, token_width, n_heads;
+    dn_languages served; /**< those of the job file, or the model's own */
+    dn_language_gate gate;
     dn_scorer_head head[DN_MAX_HEADS];
 } dn_scorer_conf;
 

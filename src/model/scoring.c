@@ -4,6 +4,8 @@
  *                      in this batch? ─ yes ──▶ a ticket for that row
  *                      else                     a new row and a ticket
  *
+ * A row in a language that the model does not serve is only counted.
+ *
  * A ticket says which row of which chunk waits for which row of the batch. A chunk is finished when
  * none of its rows waits, so one that was seen before may overtake; the reorder queue before the
  * sinks restores the order. */
@@ -49,7 +51,8 @@ struct dn_scorer {
     ticket *tickets;
     int n_tickets, max_tickets;
     held *free, *finished, **finished_end;
-    int n_reused;       /**< since the last event */
+    int n_reused;       /**< since the last event, as */
+    int n_foreign, n_foreign_tokens;
     dn_pass_times pass; /**< of the last batch */
     dn_closing closing;
     int64_t now_ns;            /**< as the newest chunk came, or the last batch was scored */
@@ -225,6 +228,8 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
         .rows = batch->n_rows,
         .tokens = batch->n_tokens,
         .reused = scoring->n_reused,
+        .foreign_rows = scoring->n_foreign,
+        .foreign_tokens = scoring->n_foreign_tokens,
         .budget_tokens = (int32_t)conf->max_tokens,
         .late = scoring->closing.n_late,
         .wait_ns = batch->n_rows ? closed_ns - scoring->closing.oldest_ns : 0,
@@ -234,7 +239,7 @@ static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason re
         .device_ns = scoring->pass.device_ns,
     };
     memcpy(event.group_ns, scoring->pass.group_ns, sizeof event.group_ns);
-    scoring->n_reused = 0;
+    scoring->n_reused = scoring->n_foreign = scoring->n_foreign_tokens = 0;
     if (scoring->env.listener) {
         scoring->env.listener(scoring->env.listener_ctx, &event);
     }
@@ -270,7 +275,7 @@ static void remember(dn_scorer *scoring, const dn_batch *batch) {
 
 dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
     dn_batch batch = dn_builder_batch(scoring->builder);
-    if (batch.n_rows == 0 && scoring->n_reused == 0) {
+    if (batch.n_rows == 0 && scoring->n_reused == 0 && scoring->n_foreign == 0) {
         return DN_OK;
     }
     int64_t closed_ns = dn_mono_ns();
@@ -403,8 +408,11 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
     for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
         uint16_t row = chunk->sel[i];
         dn_ids ids = field < 0 ? (dn_ids){&nothing, 0} : dn_chunk_ids(chunk, field)[row];
-        if (ids.id) {
+        if (ids.id && dn_language_gate_admits(&scoring->conf->gate, chunk, row)) {
             status = put_row(scoring, owner, row, ids);
+        } else if (ids.id) {
+            scoring->n_foreign++;
+            scoring->n_foreign_tokens += ids.n;
         }
     }
     release(scoring, owner);

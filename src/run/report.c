@@ -16,6 +16,8 @@ void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
     ADD(budget_tokens);
     ADD(reused);
     ADD(late);
+    ADD(foreign_rows);
+    ADD(foreign_tokens);
     ADD(flops);
     ADD(model_ns);
     ADD(device_ns);
@@ -39,6 +41,8 @@ void dn_report_model(const dn_batch_totals *totals, dn_model_report *out) {
     out->budget_tokens = atomic_load(&totals->budget_tokens);
     out->rows_reused = atomic_load(&totals->reused);
     out->rows_late = atomic_load(&totals->late);
+    out->rows_foreign = atomic_load(&totals->foreign_rows);
+    out->tokens_foreign = atomic_load(&totals->foreign_tokens);
     out->flops = atomic_load(&totals->flops);
     out->model_ns = atomic_load(&totals->model_ns);
     out->device_ns = atomic_load(&totals->device_ns);
@@ -57,6 +61,8 @@ static void merge_model(dn_model_report *into, const dn_model_report *from) {
     into->budget_tokens += from->budget_tokens;
     into->rows_reused += from->rows_reused;
     into->rows_late += from->rows_late;
+    into->rows_foreign += from->rows_foreign;
+    into->tokens_foreign += from->tokens_foreign;
     into->flops += from->flops;
     into->model_ns += from->model_ns;
     into->device_ns += from->device_ns;
@@ -105,6 +111,8 @@ static void merge_stats(dn_pipeline_stats *into, const dn_pipeline_stats *from) 
     into->source.lag = into->source.lag > from->source.lag ? into->source.lag : from->source.lag;
     into->records_in += from->records_in;
     into->tokens += from->tokens;
+    into->foreign_rows += from->foreign_rows;
+    into->foreign_tokens += from->foreign_tokens;
     into->texts_cut += from->texts_cut;
     into->undecided += from->undecided;
     for (int i = 0; i < DN_FATES; i++) {

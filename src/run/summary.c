@@ -96,6 +96,17 @@ static void print_slo(const dn_pipeline_report *p, FILE *out) {
     }
 }
 
+static void print_languages(const dn_model_report *m, FILE *out) {
+    if (m->rows_foreign) {
+        fprintf(out,
+                "  language   %lld rows are in languages that %s does not serve: %lld tokens saved, "
+                "%.0f %% of all\n",
+                (long long)m->rows_foreign, m->name, (long long)m->tokens_foreign,
+                100 * share((double)m->tokens_foreign,
+                            (double)(m->tokens_foreign + m->tokens_scored)));
+    }
+}
+
 static void print_device(const dn_model_report *m, FILE *out) {
     if (!m->device_ns) {
         return;
@@ -121,6 +132,7 @@ static void print_model(const dn_model_report *m, FILE *out) {
             m->name, (long long)m->rows_scored, (long long)m->rows_reused,
             (long long)m->tokens_scored, (long long)m->batches,
             100 * share((double)m->tokens_scored, (double)m->budget_tokens));
+    print_languages(m, out);
     fprintf(out, "  closed by ");
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
         if (m->reason[i]) {
@@ -242,6 +254,8 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
     }
     key_i64(out, "rows_reused", models.rows_reused);
     key_i64(out, "texts_cut", p->stats.texts_cut);
+    key_i64(out, "rows_other_language", models.rows_foreign);
+    key_i64(out, "tokens_saved", models.tokens_foreign);
     key_i64(out, "labels_undecided", p->stats.undecided);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
@@ -336,6 +350,8 @@ static void json_models(const dn_pipeline_report *p, dn_out *out) {
         key_text(out, "kernels", m->kernels ? m->kernels : "none");
         key_f64(out, "peak_gflops_per_core", m->peak_gflops);
         key_i64(out, "rows_reused", m->rows_reused);
+        key_i64(out, "rows_other_language", m->rows_foreign);
+        key_i64(out, "tokens_saved", m->tokens_foreign);
         json_model(m, out);
         dn_out_close(out, '}');
     }

@@ -53,6 +53,12 @@ static double consumed_bytes(const dn_pipeline_stats *stats) {
 static double tokens(const dn_pipeline_stats *stats) {
     return (double)stats->tokens;
 }
+static double foreign_rows(const dn_pipeline_stats *stats) {
+    return (double)stats->foreign_rows;
+}
+static double foreign_tokens(const dn_pipeline_stats *stats) {
+    return (double)stats->foreign_tokens;
+}
 static double dead(const dn_pipeline_stats *stats) {
     return (double)stats->fate[DN_DEAD];
 }
@@ -67,7 +73,11 @@ static const struct {
     {"records_consumed_total", "counter", "Records read from the source.", consumed},
     {"consumed_bytes_total", "counter", "Payload read from the source.", consumed_bytes},
     {"records_dead_lettered_total", "counter", "Bad records.", dead},
-    {"tokens_total", "counter", "Tokens given to the model.", tokens},
+    {"tokens_total", "counter", "Tokens of the texts.", tokens},
+    {"texts_other_language_total", "counter",
+     "Texts that a model did not score: they are in languages that it does not serve.",
+     foreign_rows},
+    {"tokens_saved_total", "counter", "Tokens of these texts.", foreign_tokens},
     {"consumer_lag_records", "gauge",
      "Records behind the end of the topic, or ns behind the schedule of a replay; -1 unknown.",
      lag},

@@ -33,9 +33,8 @@ from archives import Bad, lines, members
 HERE = pathlib.Path(__file__).resolve().parent
 REFERENCES = HERE / "references.json"
 TWEETEVAL = {"emoji": {}, "emotion": {}, "hate": {}, "irony": {"of": ["irony"]}, "offensive": {},
-             "sentiment": {"metric": "recall"}, "stance": {"of": ["against", "favor"]}}
-STANCE = {"abortion": "legalization of abortion", "atheism": "atheism", "climate": "climate change is a real concern",
-          "feminist": "feminist movement", "hillary": "hillary clinton"}
+             "sentiment": {"metric": "recall"}}
+STANCE = ("abortion", "atheism", "climate", "feminist", "hillary")  # a head each; TweetEval's metric pools them
 LANGUAGES = {"arabic": "ar", "english": "en", "french": "fr", "german": "de", "hindi": "hi", "italian": "it",
              "portuguese": "pt", "spanish": "es"}
 TIME_SHARE = 0.8  # of mail by time: what comes before is for training
@@ -75,24 +74,34 @@ def semeval(data, names):
     return [(leaks.unescape(row[2]), row[1]) for row in unique.values()]
 
 
+def names_of(files, folder):
+    return [line.split("\t")[1].strip() for line in lines(files, f"{folder}/mapping.txt") if line.strip()]
+
+
+def add_stance(suite, files, folder):
+    names = names_of(files, folder)
+    for target in STANCE:
+        suite.declare(f"stance_{target}", of=["against", "favor"], pool="stance")
+        for part in ("train", "val"):
+            for text, label in paired(files, f"{folder}/{target}", part, names):
+                suite.add(part, f"stance_{target}", text, label)
+
+
 def add_tweeteval(suite, data):
     root = "tweeteval/datasets"
     files = members(data, "tweeteval", rf"^{root}/")
     for task, settings in TWEETEVAL.items():
-        names = [line.split("\t")[1].strip() for line in lines(files, f"{root}/{task}/mapping.txt") if line.strip()]
+        names = names_of(files, f"{root}/{task}")
         suite.declare(task, **settings)
         for part in ("train", "val"):
-            if task == "stance":
-                for topic, target in STANCE.items():
-                    for text, label in paired(files, f"{root}/{task}/{topic}", part, names):
-                        suite.add(part, task, text, label, second=target, slices={"target": topic})
-            elif task == "sentiment":
+            if task == "sentiment":
                 rows = semeval(data, names) if part == "train" else paired(files, f"{root}/{task}", part, names)
                 for text, label in rows:
                     suite.add(part, task, leaks.unescape(text) if part == "val" else text, label)
             else:
                 for text, label in paired(files, f"{root}/{task}", part, names):
                     suite.add(part, task, text, label)
+    add_stance(suite, files, f"{root}/stance")
 
 
 def add_topics(suite, data):
@@ -269,9 +278,13 @@ def digest(rows):
     return hashlib.sha256("\n".join(json.dumps(r, sort_keys=True) for r in rows).encode()).hexdigest()[:16]
 
 
-def digests(rows):
-    """{task: digest of its rows}."""
-    return {task: digest([row for row in rows if row["task"] == task]) for task in dict.fromkeys(row["task"] for row in rows)}
+def digests(tasks, rows):
+    """{task or pool: digest of its rows}; tasks: declarations."""
+    members = {}
+    for task in tasks:
+        for name in filter(None, (task["task"], task.get("pool"))):
+            members.setdefault(name, set()).add(task["task"])
+    return {name: digest([row for row in rows if row["task"] in tasks]) for name, tasks in members.items()}
 
 
 def references(name, suite):
@@ -279,7 +292,7 @@ def references(name, suite):
     if not REFERENCES.exists():
         return []
     known = json.loads(REFERENCES.read_text()).get(name, {})
-    measured, now = known.get("measured", {"rows": {}, "models": {}}), digests(suite.validation)
+    measured, now = known.get("measured", {"rows": {}, "models": {}}), digests(suite.tasks, suite.validation)
     other = {task for task, rows in measured["rows"].items() if rows != now.get(task)}
     if other:
         print(f"suites.py: {name}: references.json was measured on other rows of {', '.join(sorted(other))}: left out "

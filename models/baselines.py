@@ -68,9 +68,9 @@ def read(path):
     return tasks, {task: [r for r in rows if r["task"] == task] for task in tasks}, rows
 
 
-def words_of(row):
-    """The text as a model sees it; the second segment as words of its own."""
-    return normalise(row["text"]) + "".join(f" \u241e{word}" for word in row.get("second", "").split())
+def as_seen(rows):
+    """The texts as a model sees them."""
+    return [normalise(row["text"]) for row in rows]
 
 
 def score(task, right, decided):
@@ -95,21 +95,27 @@ def targets(train, validation):
 
 
 def measure(name, directory, models, only):
-    """{task: (its digest, {model: score})}."""
+    """{task or pool: (its digest, {model: score})}."""
     tasks, validation, rows = read(directory / f"{name}.jsonl")
     _, train, _ = read(directory / f"{name}.train.jsonl")
-    digest_of, found = digests(rows), {}
+    digest_of, found, pools = digests(tasks.values(), rows), {}, {}
     for task, settings in tasks.items():
         labelled = train.get(task) or train.get(settings.get("head"))
-        if not labelled or (only and task not in only):
+        if not labelled or (only and not {task, settings.get("pool")} & only):
             continue
         found[task] = digest_of[task], {}
         labels, right = targets(labelled, validation[task])
         for model, fit in models.items():
             started = time.monotonic()
-            decided = fit([words_of(r) for r in labelled], labels)([words_of(r) for r in validation[task]])
+            decided = fit(as_seen(labelled), labels)(as_seen(validation[task]))
             found[task][1][model] = round(score(settings, right, decided), 1)
+            if "pool" in settings and (not only or settings["pool"] in only):
+                pooled = pools.setdefault(settings["pool"], {}).setdefault(model, (settings, [], []))
+                pooled[1].extend(right)
+                pooled[2].extend(decided)
             print(f"{name} {task}: {model} {found[task][1][model]} ({time.monotonic() - started:.0f} s)", flush=True)
+    for pool, models in pools.items():
+        found[pool] = digest_of[pool], {model: round(score(*pooled), 1) for model, pooled in models.items()}
     return found
 
 
@@ -135,13 +141,13 @@ def lines_of(known):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["tweets", "languages", "mail"], metavar="SUITE")
-    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="these alone; the others' figures stay")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="these tasks or pools alone; the others' figures stay")
     parser.add_argument("--suites", type=pathlib.Path, default=ROOT / "build" / "suites")
     parser.add_argument("--fasttext", action="store_true", help="fastText too")
     args = parser.parse_args()
     models = {"majority": majority, "linear SVM": svm} | ({"fastText": fast_text} if args.fasttext else {})
     for name in args.names:
-        found = measure(name, args.suites, models, args.tasks)
+        found = measure(name, args.suites, models, set(args.tasks))
         known = json.loads(REFERENCES.read_text())
         merge(known[name]["measured"], found)
         REFERENCES.write_text(lines_of(known))

@@ -172,7 +172,7 @@ static const char *once(const dn_figure *f, const char **last) {
 }
 
 static void print_value(const dn_figure *f, const char **last) {
-    printf("%-14s %-26s", once(f, last), f->model);
+    printf("%-18s %-26s", once(f, last), f->model);
     print_count(f->n);
     if (f->kind == DN_FIGURE_ABSENT) {
         printf("  no head of that name\n");
@@ -188,7 +188,7 @@ static void print_value(const dn_figure *f, const char **last) {
 }
 
 static void print_slice(const dn_figure *f, const char **last) {
-    printf("%-14s %-26s", once(f, last), f->slice);
+    printf("%-18s %-26s", once(f, last), f->slice);
     print_count(f->n);
     isnan(f->value)
         ? printf("  no rate: none of the metric's labels occurs\n")
@@ -196,14 +196,14 @@ static void print_slice(const dn_figure *f, const char **last) {
 }
 
 static void print_pair(const dn_figure *f, const char **last) {
-    printf("%-14s %-26s", once(f, last), f->model);
+    printf("%-18s %-26s", once(f, last), f->model);
     print_count(f->n);
     printf("%+7.1f  %+5.1f to %+4.1f  %5d against %-5d  p %.2g\n", 100 * f->value, 100 * f->low,
            100 * f->high, f->second_only, f->first_only, f->p);
 }
 
 static void print_other(const dn_figure *f, const char **last) {
-    printf("%-14s %-26s", once(f, last), f->model);
+    printf("%-18s %-26s", once(f, last), f->model);
     printf("%14.1f  split: %s\n", 100 * f->value, f->split);
 }
 
@@ -215,7 +215,8 @@ typedef struct section {
 } section;
 
 static const section sections[] = {
-    {"task           model                           n  value  95 % interval  calibration*  metric",
+    {"task               model                           n  value  95 % interval  calibration*  "
+     "metric",
      1u << DN_FIGURE_MODEL | 1u << DN_FIGURE_ABSENT | 1u << DN_FIGURE_REFERENCE, print_value},
     {"Against the first model, on the same texts: difference of the metric, texts that only one "
      "of them has right",

@@ -161,7 +161,7 @@ static dn_status score_rows(const judging *j, dn_row_scorer *scorer) {
     return dn_row_scorer_flush(scorer);
 }
 
-/* ---- the whole ---- */
+/* ---- tasks ---- */
 
 static uint64_t hash_labels(const dn_model_head *head) {
     uint64_t hash = 0;
@@ -171,10 +171,8 @@ static uint64_t hash_labels(const dn_model_head *head) {
     return hash;
 }
 
-static void open_task(const judging *j, int t) {
-    const dn_suite_task *task = &j->suite->task[t];
-    const dn_model_head *head = j->head[t];
-    dn_judged *to = &j->judged[t];
+static void open_task(const judging *j, const dn_suite_task *task, const dn_model_head *head,
+                      dn_judged *to) {
     size_t n = (size_t)task->n_rows,
            each = head->kind == DN_HEAD_SIGMOID ? (size_t)head->n_labels : 1;
     *to = (dn_judged){.outcomes = dn_outcomes_new(head->n_labels),
@@ -196,6 +194,56 @@ static void open_task(const judging *j, int t) {
         }
     }
 }
+
+/* ---- pools ---- */
+
+/** Behind the decisions that `to` has. */
+static void append(dn_judged *to, const dn_judged *from, int n_seen) {
+    size_t n = (size_t)from->n_decisions, rows = (size_t)dn_outcomes_count(from->outcomes);
+    memcpy(to->confidence + to->n_decisions, from->confidence, n * sizeof *to->confidence);
+    memcpy(to->right + to->n_decisions, from->right, n * sizeof *to->right);
+    memcpy(to->length + n_seen, from->length, rows * sizeof *to->length);
+    dn_outcomes_append(to->outcomes, from->outcomes);
+    to->n_decisions += from->n_decisions;
+    to->n_undecided += from->n_undecided;
+}
+
+/** A pool's decisions are those of its tasks; it has none where one of them has no head. */
+static dn_status fill_pool(const judging *j, int p) {
+    const dn_suite_task *pool = &j->suite->task[p];
+    dn_judged *to = &j->judged[p];
+    int first = -1;
+    for (int t = 0; t < j->suite->n_tasks; t++) {
+        bool is_member = j->suite->task[t].pool == p;
+        if (is_member && !j->head[t]) {
+            return DN_OK;
+        }
+        first = is_member && first < 0 ? t : first;
+        if (is_member && j->judged[t].label_hash != j->judged[first].label_hash) {
+            return DN_FAIL(CONFIG, "%s:%d: pool \"%s\": heads %s and %s have different labels",
+                           j->suite->path, pool->line, pool->name, j->head[first]->name,
+                           j->head[t]->name);
+        }
+    }
+    open_task(j, pool, j->head[first], to);
+    for (int t = first; t < j->suite->n_tasks; t++) {
+        if (j->suite->task[t].pool == p) {
+            append(to, &j->judged[t], dn_outcomes_count(to->outcomes));
+        }
+    }
+    return DN_OK;
+}
+
+static dn_status fill_pools(const judging *j) {
+    for (int t = 0; t < j->suite->n_tasks; t++) {
+        if (j->suite->task[t].n_members) {
+            DN_TRY(fill_pool(j, t));
+        }
+    }
+    return DN_OK;
+}
+
+/* ---- the whole ---- */
 
 static void find_heads(judging *j, const dn_model_info *info) {
     int most = 1;
@@ -224,10 +272,11 @@ dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
     DN_TRY_GO(check(&j), done);
     for (int t = 0; t < suite->n_tasks; t++) {
         if (j.head[t]) {
-            open_task(&j, t);
+            open_task(&j, &suite->task[t], j.head[t], &side->judged[t]);
         }
     }
-    status = score_rows(&j, scorer);
+    DN_TRY_GO(score_rows(&j, scorer), done);
+    status = side->wants_logits ? DN_OK : fill_pools(&j); /* a pool has no head to calibrate */
 done:
     dn_row_scorer_close(scorer);
     free(j.head);

@@ -145,6 +145,9 @@ static void measure_given_slices(const measuring *m, int t) {
 }
 
 static void measure_slices(const measuring *m, int t) {
+    if (m->suite->task[t].n_members) { /* its tasks are its slices */
+        return;
+    }
     measure_given_slices(m, t);
     for (int i = 0; i < DN_EVAL_LENGTHS; i++) {
         measure_slice(m, t, &(slice){.length = i}, dn_eval_lengths[i].name);
@@ -196,13 +199,18 @@ static void add_references(const measuring *m, const char *task) {
 
 /* ---- means ---- */
 
+/** A pool stands for its tasks. */
+static bool counts(const measuring *m, const dn_eval_side *side, int t) {
+    return side->judged[t].outcomes && m->suite->task[t].pool < 0;
+}
+
 /** The mean over the tasks that the side has heads for, drawn apart for each of them. */
 static void measure_mean(const measuring *m, const dn_eval_side *side) {
     double *sum = dn_alloc_array(DRAWS, sizeof *sum), value = 0;
     int n = 0, n_rows = 0;
     for (int t = 0; t < m->suite->n_tasks; t++) {
         const dn_judged *judged = &side->judged[t];
-        if (judged->outcomes) {
+        if (counts(m, side, t)) {
             dn_metric metric = metric_of(&m->suite->task[t], judged);
             dn_rows all = all_of(judged);
             dn_outcomes_bootstrap(judged->outcomes, metric, all, DRAWS, SEED + (uint64_t)n,
@@ -233,9 +241,9 @@ static void add_reference_mean(const measuring *m, const dn_suite_reference *of)
     double sum = 0;
     int n = 0, wanted = 0;
     for (int t = 0; t < m->suite->n_tasks; t++) {
-        bool has_head = m->side[0].judged[t].outcomes != NULL;
-        wanted += has_head;
-        for (int i = 0; has_head && i < m->suite->n_references; i++) {
+        bool is_wanted = counts(m, &m->side[0], t);
+        wanted += is_wanted;
+        for (int i = 0; is_wanted && i < m->suite->n_references; i++) {
             const dn_suite_reference *r = &m->suite->reference[i];
             if (r->model == of->model && strcmp(r->task, m->suite->task[t].name) == 0) {
                 sum += r->percent / 100;

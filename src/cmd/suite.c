@@ -37,7 +37,8 @@ static int find_task(const dn_suite *suite, const char *name) {
 
 static int add_task(dn_suite *suite, const char *name, int line) {
     suite->task = one_more(suite->task, suite->n_tasks, sizeof *suite->task);
-    suite->task[suite->n_tasks] = (dn_suite_task){.name = name, .head = name, .line = line};
+    suite->task[suite->n_tasks] = (dn_suite_task){
+        .name = name, .head = name, .line = line, .pool = -1};
     return suite->n_tasks++;
 }
 
@@ -99,8 +100,43 @@ static dn_status read_metric(const dn_json_at *line, dn_metric_kind *out) {
     return dn_json_fail(&at, "\"%s\" is none of f1, recall, accuracy", word);
 }
 
+static bool same_metric(const dn_suite *suite, const dn_suite_task *a, const dn_suite_task *b) {
+    bool same = a->metric == b->metric && a->of.n == b->of.n;
+    for (int i = 0; same && i < a->of.n; i++) {
+        same = strcmp(suite->word[a->of.begin + i], suite->word[b->of.begin + i]) == 0;
+    }
+    return same;
+}
+
+/** The pool of a declaration, which stands before its first task; -1: it has none. */
+static dn_status find_pool(dn_suite *suite, const dn_json_at *line, int number, int *pool) {
+    const char *name = NULL;
+    DN_TRY(find_text(line, "pool", &name));
+    *pool = name ? find_task(suite, name) : -1;
+    if (name && *pool < 0) {
+        *pool = add_task(suite, name, number);
+        suite->task[*pool].head = "";
+    } else if (name && suite->task[*pool].n_members == 0) {
+        return dn_json_fail(line, "\"%s\" is a task of its own, no pool", name);
+    }
+    return DN_OK;
+}
+
+static dn_status join_pool(dn_suite *suite, const dn_json_at *line, dn_suite_task *task) {
+    dn_suite_task *pool = &suite->task[task->pool];
+    if (pool->n_members == 0) {
+        pool->metric = task->metric;
+        pool->of = task->of;
+    } else if (!same_metric(suite, pool, task)) {
+        return dn_json_fail(line, "has another metric than the other tasks of pool \"%s\"",
+                            pool->name);
+    }
+    pool->n_members++;
+    return DN_OK;
+}
+
 static dn_status read_declaration(dn_suite *suite, const dn_json_at *line, int number) {
-    static const char *const known[] = {"task", "head", "metric", "of", NULL};
+    static const char *const known[] = {"task", "head", "metric", "of", "pool", NULL};
     const char *name;
     dn_json_at of;
     DN_TRY(check_keys(line, known));
@@ -108,11 +144,17 @@ static dn_status read_declaration(dn_suite *suite, const dn_json_at *line, int n
     if (find_task(suite, name) >= 0) {
         return dn_json_fail(line, "task \"%s\" is declared twice, or behind its first text", name);
     }
+    int pool;
+    DN_TRY(find_pool(suite, line, number, &pool));
     int index = add_task(suite, name, number);
     dn_suite_task *task = &suite->task[index];
+    task->pool = pool;
     DN_TRY(find_text(line, "head", &task->head));
     DN_TRY(read_metric(line, &task->metric));
-    return dn_json_find(line, "of", &of) ? read_words(suite, line, "of", &task->of) : DN_OK;
+    if (dn_json_find(line, "of", &of)) {
+        DN_TRY(read_words(suite, line, "of", &task->of));
+    }
+    return pool >= 0 ? join_pool(suite, line, task) : DN_OK;
 }
 
 static dn_status read_reference(dn_suite *suite, const dn_json_at *line) {
@@ -180,7 +222,14 @@ static dn_status read_row(dn_suite *suite, const dn_json_at *line, int number) {
     DN_TRY(read_slices(suite, line, &row));
     row.task = find_task(suite, name);
     row.task = row.task < 0 ? add_task(suite, name, number) : row.task;
-    suite->task[row.task].n_rows++;
+    dn_suite_task *task = &suite->task[row.task];
+    if (task->n_members) {
+        return dn_json_fail(line, "task \"%s\" is a pool of others, without texts", name);
+    }
+    task->n_rows++;
+    if (task->pool >= 0) {
+        suite->task[task->pool].n_rows++;
+    }
     suite->row = one_more(suite->row, suite->n_rows, sizeof *suite->row);
     suite->row[suite->n_rows++] = row;
     return DN_OK;

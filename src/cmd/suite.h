@@ -9,7 +9,9 @@
  *
  * A task is judged by the head of its name, or by the one that its declaration gives as "head"; its
  * metric is "f1", "recall" or "accuracy" (model/metrics.h; default f1, over all labels or those of
- * "of"). "second" is a second segment of the text. A reference with a "split" was measured on other
+ * "of"). Tasks that declare the same "pool" are judged together too, as a task of that name without
+ * texts of its own, and count as one in means: several heads of which the publisher's metric knows
+ * only the whole. "second" is a second segment of the text. A reference with a "split" was measured on other
  * texts. The format for users: datasets/README.md. */
 #include "base/status.h"
 #include "model/metrics.h"
@@ -20,11 +22,13 @@ typedef struct dn_words {
 } dn_words;
 
 typedef struct dn_suite_task {
-    const char *name, *head;
+    const char *name, *head; /**< a pool's head is "", which no head is called */
     dn_metric_kind metric;
     dn_words of; /**< n 0: all labels */
     int line;    /**< where it is declared, or first met */
-    int n_rows;
+    int n_rows;    /**< of a pool: of its tasks together */
+    int pool;      /**< the task that pools this one, -1: none */
+    int n_members; /**< tasks that this one pools */
 } dn_suite_task;
 
 typedef struct dn_suite_row {

@@ -181,8 +181,8 @@ static dn_status read_decision(const dn_json_at *object, dn_config *config) {
         DN_TRY(dn_json_real(&at, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX, &temperature));
     }
     if (dn_json_find(object, "undecided_below", &at)) {
-        if (head->kind != DN_HEAD_SOFTMAX) {
-            return dn_json_fail(&at, "is for heads of kind softmax");
+        if (head->kind > DN_HEAD_SIGMOID) {
+            return dn_json_fail(&at, "is for heads of kind softmax and sigmoid");
         }
         DN_TRY(dn_json_real(&at, 0, 1, &below));
     }

@@ -40,8 +40,8 @@ int dn_outcomes_count(const dn_outcomes *o) {
     return o->n_rows;
 }
 
-static void make_room(dn_outcomes *o) {
-    size_t need = (size_t)o->start[o->n_rows] + 2 * (size_t)o->n_labels;
+static void make_room(dn_outcomes *o, size_t more) {
+    size_t need = (size_t)o->start[o->n_rows] + more;
     if (o->n_rows == o->rows_room) {
         o->rows_room = 2 * o->rows_room + 64;
         o->start = dn_grow(o->start, (size_t)o->rows_room + 1, sizeof *o->start);
@@ -53,7 +53,7 @@ static void make_room(dn_outcomes *o) {
 }
 
 void dn_outcomes_add(dn_outcomes *o, const bool *right, const bool *decided) {
-    make_room(o);
+    make_room(o, (size_t)o->n_labels);
     int32_t end = o->start[o->n_rows];
     for (int label = 0; label < o->n_labels; label++) {
         if (right[label] || decided[label]) {
@@ -62,6 +62,17 @@ void dn_outcomes_add(dn_outcomes *o, const bool *right, const bool *decided) {
         }
     }
     o->start[++o->n_rows] = end;
+}
+
+void dn_outcomes_append(dn_outcomes *o, const dn_outcomes *more) {
+    assert(o->n_labels == more->n_labels);
+    for (int row = 0; row < more->n_rows; row++) {
+        int32_t begin = more->start[row], n = more->start[row + 1] - begin;
+        make_room(o, (size_t)n);
+        int32_t end = o->start[o->n_rows];
+        memcpy(o->entry + end, more->entry + begin, (size_t)n * sizeof *o->entry);
+        o->start[++o->n_rows] = end + n;
+    }
 }
 
 bool dn_outcomes_right(const dn_outcomes *o, int row) {

@@ -44,6 +44,9 @@ void dn_outcomes_free(dn_outcomes *outcomes);
 
 /** Adds a text; right and decided: [n_labels]. */
 void dn_outcomes_add(dn_outcomes *outcomes, const bool *right, const bool *decided);
+
+/** Adds all texts of `more`, which has as many labels. */
+void dn_outcomes_append(dn_outcomes *outcomes, const dn_outcomes *more);
 int dn_outcomes_count(const dn_outcomes *outcomes);
 
 /** Whether everything about text `row` is right. */

@@ -31,13 +31,13 @@ typedef struct dn_model_head {
     const char *const *labels; /**< NULL for an embedding; behind the last stands DN_UNDECIDED */
     int begin;                 /**< its first column in the score rows, or in the token scores */
     float temperature;         /**< what its logits are divided by: already in its weights */
-    float undecided_below;     /**< softmax: a text whose best label is less probable has none */
+    float undecided_below;     /**< a text whose best label is less probable has none */
 } dn_model_head;
 
 #define DN_UNDECIDED "und"
 
-/** The label of one row's probabilities of a softmax head: the most probable one, or n_labels, the
- * place of DN_UNDECIDED, below the head's threshold. */
+/** The label of one row's probabilities: the most probable one, or n_labels, the place of
+ * DN_UNDECIDED, below the head's threshold. */
 int dn_head_decide(const dn_model_head *head, const float *score);
 
 typedef struct dn_model_info {

@@ -212,7 +212,7 @@ static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_sc
         return add_spans(conf, to, schema);
     }
     DN_TRY(add_scores(conf, to, schema));
-    return head->kind == DN_HEAD_SOFTMAX ? add_label(conf, to, schema) : DN_OK;
+    return head->kind <= DN_HEAD_SIGMOID ? add_label(conf, to, schema) : DN_OK;
 }
 
 static dn_status bind_languages(dn_scorer_conf *conf, const dn_schema *schema) {

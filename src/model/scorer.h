@@ -4,7 +4,7 @@
  * every head, the columns of its kind:
  *
  *    softmax    score.HEAD  probabilities; label.HEAD  the most probable label
- *    sigmoid    score.HEAD  a probability each
+ *    sigmoid    score.HEAD  a probability each; label.HEAD  the most probable label
  *    tokens     entities.HEAD  spans as JSON: model/spans.h
  *    embedding  embedding.HEAD  the vector
  *

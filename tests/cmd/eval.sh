@@ -112,6 +112,20 @@ paste -d '\t' "$tmp/pairs" "$tmp/moods" | sed 's/ \[SEP\] /\t/' |
 evaluated $tiny pairs --backend ref --output json
 [ -n "$(figure '"kind":"model"' '"task":"mood"' '"n":40,"value":1,')" ] || fail "pairs: $(cat "$tmp/out")"
 
+# a pool: two tasks of one head, ten of the first's twenty texts wrong and none of the other's, weighed by texts
+{
+    printf '%s\n' '{"task": "one", "head": "mood", "metric": "accuracy", "pool": "both"}' \
+        '{"task": "two", "head": "mood", "metric": "accuracy", "pool": "both"}' '{"reference": "a coin", "scores": {"both": 50}}'
+    grep '"task": "mine", "text"' "$tmp/known.jsonl" | sed '1,20s/"mine"/"one"/; 21,$s/"mine"/"two"/'
+} >"$tmp/pool.jsonl"
+evaluated $tiny pool --backend ref --output json
+[ -n "$(figure '"kind":"model"' '"task":"one"' '"n":20,"value":0.5,')" ] || fail "a task of a pool: $(cat "$tmp/out")"
+[ -n "$(figure '"kind":"model"' '"task":"both"' '"n":40,"value":0.75,')" ] || fail "a pool"
+[ -n "$(figure '"task":"mean"' '"metric":"of 1 tasks","n":40,"value":0.75,')" ] || fail "a pool counts once"
+[ -n "$(figure '"task":"mean"' '"model":"a coin"' '"value":0.5')" ] || fail "the mean of a reference of a pool"
+cp -r $tiny "$tmp/calibrated"
+"$DUNLIN" model calibrate "$tmp/calibrated" pool --backend ref >"$tmp/out" 2>&1 || fail "calibrate with a pool: $(cat "$tmp/out")"
+
 # several labels a text
 mkdir "$tmp/several"
 cp tests/data/families/electra_text/* "$tmp/several"
@@ -132,6 +146,12 @@ refused 65 'bad.jsonl:1: colour: is not a key of such a line' '{"task": "mood", 
 refused 65 'bad.jsonl:2: task "mood" is declared twice, or behind its first text' "$row" '{"task": "mood"}'
 refused 65 'bad.jsonl:1: metric: "f2" is none of f1, recall, accuracy' '{"task": "mood", "metric": "f2"}' "$row"
 refused 65 'bad.jsonl:1: task "mood" has no text' '{"task": "mood"}' '{"task": "question", "text": "a", "label": "yes"}'
+in_pool='{"task": "mood", "pool": "all"}'
+refused 65 'bad.jsonl:3: task "all" is a pool of others, without texts' "$in_pool" "$row" '{"task": "all", "text": "a", "label": "good"}'
+refused 65 'bad.jsonl:2: "mood" is a task of its own, no pool' "$row" '{"task": "question", "pool": "mood"}'
+refused 65 'bad.jsonl:2: has another metric than the other tasks of pool "all"' "$in_pool" '{"task": "question", "pool": "all", "of": ["yes"]}' "$row"
+refused 78 'bad.jsonl:1: pool "all": heads mood and question have different labels' "$in_pool" '{"task": "question", "pool": "all"}' "$row" \
+    '{"task": "question", "text": "a", "label": "yes"}'
 refused 65 'bad.jsonl:2:1:' "$row" '{"task": "mood", "text": "cut'
 refused 65 'bad.jsonl:2:1:' "$row" "$(printf '{"task": "mood", "text": "\377", "label": "good"}')"
 refused 65 'bad.jsonl: has no line with a "text"' ''

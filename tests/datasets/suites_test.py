@@ -20,8 +20,9 @@ import identity  # noqa: E402
 import leaks  # noqa: E402
 
 DATA = pathlib.Path(os.environ.get("DUNLIN_DATA", ROOT.parent / "shared" / "data"))
-VALIDATION = {"emoji": 5000, "emotion": 374, "hate": 1000, "irony": 955, "offensive": 1324, "sentiment": 2000, "stance": 294,
-              "topic": 200, "topic-es": 200} | {code: 324 for code in "ar en fr de hi it pt es".split()}
+VALIDATION = {"emoji": 5000, "emotion": 374, "hate": 1000, "irony": 955, "offensive": 1324, "sentiment": 2000,
+              "topic": 200, "topic-es": 200, "risk": 6506,
+              "stance_abortion": 66, "stance_atheism": 52, "stance_climate": 40, "stance_feminist": 67, "stance_hillary": 69} | {code: 324 for code in "ar en fr de hi it pt es".split()}
 
 
 def make(data, out, *names):

@@ -56,6 +56,23 @@ CASE(several_labels_a_text_as_scikit_learn) {
     dn_outcomes_free(o);
 }
 
+CASE(what_is_appended_counts_as_if_it_were_added) {
+    dn_outcomes *whole = singles(right_of, decided_of, MOST);
+    dn_outcomes *first = singles(right_of, decided_of, 4), *none = dn_outcomes_new(LABELS);
+    dn_outcomes *rest = singles(right_of + 4, decided_of + 4, MOST - 4);
+    dn_outcomes_append(first, none);
+    dn_outcomes_append(first, rest);
+    EXPECT_INT(dn_outcomes_count(first), MOST);
+    EXPECT(near(measure(first, DN_METRIC_F1, NULL), measure(whole, DN_METRIC_F1, NULL)));
+    for (int i = 0; i < MOST; i++) {
+        EXPECT(dn_outcomes_right(first, i) == dn_outcomes_right(whole, i));
+    }
+    dn_outcomes_free(whole);
+    dn_outcomes_free(first);
+    dn_outcomes_free(none);
+    dn_outcomes_free(rest);
+}
+
 CASE(labels_that_are_not_there_have_no_rate) {
     dn_outcomes *o = singles(right_of, decided_of, MOST);
     const int32_t row[] = {0, 7, 0}; /* all hits of label 0 */

@@ -88,15 +88,15 @@ static int column(const rig *r, const char *name, dn_type type, const char *grou
 
 CASE(every_kind_of_head_has_its_columns) {
     rig *r = rig_new();
-    EXPECT_INT(r->schema.n, 8);
+    EXPECT_INT(r->schema.n, 9);
     column(r, "score.topics", DN_F32, "scores", 3);
+    column(r, "label.topics", DN_LABEL, "labels", 1);
     column(r, "score.mood", DN_F32, "scores", 3);
     column(r, "label.mood", DN_LABEL, "labels", 1);
     column(r, "entities", DN_BYTES, "entities", 1);
     column(r, "entities.parts", DN_BYTES, "entities", 1);
     column(r, "embedding.vector", DN_F32, "embeddings", VECTOR);
     column(r, "embedding.mean", DN_F32, "embeddings", VECTOR);
-    EXPECT(dn_schema_find(&r->schema, "label.topics") < 0);
     rig_free(r);
 }
 
@@ -123,6 +123,8 @@ static void expect_row(const rig *r, const dn_chunk *chunk, uint32_t row, const 
                        int n_tokens) {
     const dn_model_info *info = dn_scorer_info(r->conf);
     expect_floats(r, chunk, row, "score.topics", score, 3);
+    int topic = dn_chunk_label(chunk, dn_schema_find(&r->schema, "label.topics"))[row];
+    EXPECT(topic < 3 && score[topic] >= score[0] && score[topic] >= score[1] && score[topic] >= score[2]);
     expect_floats(r, chunk, row, "score.mood", score + 3, 3);
     expect_floats(r, chunk, row, "embedding.vector", score + 6, VECTOR);
     expect_floats(r, chunk, row, "embedding.mean", score + 6 + VECTOR, VECTOR);

@@ -9,13 +9,17 @@
  * z is the zero: outliers and GELU's results lie on one side, and halves of a symmetric range would
  * be wasted. Where the units multiply 16 bits anyway, activations have 2,047 levels either side.
  *
- *     weights      scale = largest |w| / 127             q = round(w * (127 / largest |w|))
+ *     weights      scale = full / 127                    q = round(w * (127 / full))
  *     activations  scale = range / 255, z = round(-lowest * (255 / range))
  *                                                        q = round(x * (255 / range)) + z, in
  * 0..255
  *
  * each step rounded to float32, round() to even. bf16: operands rounded to even, sums in float32,
  * no scales.
+ *
+ * Full scale of weights is the largest |w|. Weights that are whole numbers of some power of two
+ * already, at most 127 of it, as training can leave them (kernels/README.md), have the full
+ * scale that makes this power their step: they lose nothing.
  *
  * Inputs that are kept apart (dn_kept) count for neither range: their products are added in float32
  * behind the sums.
@@ -65,6 +69,33 @@ static inline float dn_largest(const float *x, int n) {
         largest = fmaxf(largest, fabsf(x[i]));
     }
     return largest;
+}
+
+/** The largest power of two of which all of w[n] are whole numbers, where none is more than 127 of it;
+ * 0 where there is no such step. */
+static inline float dn_weight_step(const float *w, int n, float largest) {
+    enum { MANTISSA = 23, BIAS = 127, NONE = 255 };
+    int lowest = NONE;
+    for (int i = 0; i < n; i++) {
+        uint32_t bits, fraction = 1u << MANTISSA;
+        memcpy(&bits, &w[i], sizeof bits);
+        if (bits << 1 == 0) {
+            continue;
+        }
+        int exponent = (int)(bits >> MANTISSA & 255);
+        int last = exponent + __builtin_ctz((bits & (fraction - 1)) | fraction);
+        lowest = last < lowest ? last : lowest;
+        if (exponent == 0 || largest > DN_WEIGHT_LEVELS * ldexpf(1, lowest - MANTISSA - BIAS)) {
+            return 0;
+        }
+    }
+    return lowest == NONE ? 0 : ldexpf(1, lowest - MANTISSA - BIAS);
+}
+
+/** What level 127 of a row of weights stands for. */
+static inline float dn_weight_full_scale(const float *w, int n) {
+    float largest = dn_largest(w, n), step = dn_weight_step(w, n, largest);
+    return step > 0 ? DN_WEIGHT_LEVELS * step : largest;
 }
 
 /** The upper half of the float, rounded to even; NaN and infinity are for the caller to exclude. */

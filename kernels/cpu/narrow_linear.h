@@ -35,7 +35,7 @@ static narrow_weight narrow_view(void *packed, int n, int k) {
 
 /** Column j of the packed matrix from its row of W. */
 static void pack_output(const float *row, int j, int k, const narrow_weight *w) {
-    float largest = dn_largest(row, k), factor = weight_factor(largest);
+    float full = weight_full_scale(row, k), factor = weight_factor(full);
     weight_t *panel = w->panel + (size_t)(j / TILE_COLS * TILE_COLS) * w->wide_k;
     int sum = 0;
     for (int i = 0; i < k; i++) {
@@ -44,7 +44,7 @@ static void pack_output(const float *row, int j, int k, const narrow_weight *w) 
               (size_t)(i % GROUP)] = q;
         sum += (int)q;
     }
-    w->scale[j] = weight_scale(largest);
+    w->scale[j] = weight_scale(full);
     w->sum[j] = w->scale[j] * (float)sum;
 }
 

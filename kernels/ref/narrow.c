@@ -8,16 +8,16 @@
 
 typedef float round_row(const float *x, int n, float *out); /* returns the scale */
 
-static float round_levels(const float *x, int n, int levels, float *out) {
-    float largest = dn_largest(x, n), factor = dn_narrow_factor(largest, levels);
+static float round_levels(const float *x, int n, int levels, float full, float *out) {
+    float factor = dn_narrow_factor(full, levels);
     for (int i = 0; i < n; i++) {
         out[i] = rintf(x[i] * factor);
     }
-    return dn_narrow_scale(largest, levels);
+    return dn_narrow_scale(full, levels);
 }
 
 static float round_weights(const float *x, int n, float *out) {
-    return round_levels(x, n, DN_WEIGHT_LEVELS, out);
+    return round_levels(x, n, DN_WEIGHT_LEVELS, dn_weight_full_scale(x, n), out);
 }
 static float round_u8(const float *x, int n, float *out) {
     float lowest = 0, highest = 0;
@@ -33,7 +33,7 @@ static float round_u8(const float *x, int n, float *out) {
     return r.scale;
 }
 static float round_int12(const float *x, int n, float *out) {
-    return round_levels(x, n, 2047, out);
+    return round_levels(x, n, 2047, dn_largest(x, n), out);
 }
 static float round_bf16(const float *x, int n, float *out) {
     for (int i = 0; i < n; i++) {

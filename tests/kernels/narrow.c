@@ -51,6 +51,45 @@ CASE(int8_is_off_by_no_more_than_its_levels) {
     for_each_backend(check_rounding, "ref");
 }
 
+/** Weights that are whole numbers of a power of two lose nothing: with rows of zero and one other
+ * value, which is a level of each precision, the sums are those of fp32. The largest of some outputs
+ * is far below level 127, and none is at it. */
+static void check_whole_weights(const dn_kernels *kernels, const char *name) {
+    static const int sizes[][2] = {{7, 33}, {65, 17}, {384, 48}};
+    enum { TOKENS = 19 };
+    if (strcmp(kernels->precision, "int8") != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        linear_shape s = {TOKENS, sizes[i][0], sizes[i][1], DN_ACT_NONE, true, false, false, 0};
+        size_t k = (size_t)s.k, n = (size_t)s.n;
+        float *x = random_floats(TOKENS * k, 1), *w = random_floats(n * k, 1);
+        for (size_t j = 0; j < TOKENS * k; j++) {
+            x[j] = x[j] < 0 ? 0 : 2;
+        }
+        for (size_t j = 0; j < n * k; j++) {
+            float most = j / k % 3 == 0 ? 5 : 101;
+            w[j] = ldexpf(rintf(w[j] * most), -7 - (int)(j / k % 4));
+        }
+        output got = output_new(TOKENS * n), want = output_new(TOKENS * n);
+        run_linear(kernels, &s, x, w, x, x, &got);
+        run_linear(ref(), &s, x, w, x, x, &want);
+        for (size_t j = 0; j < TOKENS * n; j++) {
+            if (!(fabs((double)got.at[j] - (double)want.at[j]) <= 1e-5 * (double)k)) {
+                fprintf(stderr, "%s: K=%d N=%d: element %zu is %g, exactly %g\n", name, s.k, s.n, j,
+                        (double)got.at[j], (double)want.at[j]);
+                EXPECT(!"the exact sum");
+            }
+        }
+        output_free(&got), output_free(&want);
+        free(x), free(w);
+    }
+}
+
+CASE(int8_loses_nothing_of_weights_that_are_whole_numbers_of_a_step) {
+    for_each_backend(check_whole_weights, "ref");
+}
+
 /** A few inputs a hundred times as large as the others: kept apart, they are exact and take no step
  * of the others, whose bound is that of their own range. */
 static void check_kept(const dn_kernels *kernels, const char *name) {

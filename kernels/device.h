@@ -99,6 +99,8 @@ typedef struct dn_device_ops {
     /** From here to end() this thread's operations are those of the pass.   errors  DEVICE_FAULT */
     dn_status (*begin)(dn_lane *lane, dn_pass *pass);
     dn_status (*end)(dn_lane *lane);
+    /** Whether wait() would not block; also where it would fail. */
+    bool (*is_done)(const dn_lane *lane);
     /** Blocks until the pass is done. Scores as begin() laid them out, in the host's memory.
      * lends  until the lane's next begin    errors  DEVICE_FAULT */
     dn_status (*wait)(dn_lane *lane, const float **score, dn_pass_times *times);

@@ -11,6 +11,7 @@ _Static_assert(DN_CUDA_NOT_INITIALISED == (int)cudaErrorInitializationError, "cu
 _Static_assert(DN_CUDA_OLD_DRIVER == (int)cudaErrorInsufficientDriver, "cudaError_t");
 _Static_assert(DN_CUDA_NO_DEVICE == (int)cudaErrorNoDevice, "cudaError_t");
 _Static_assert(DN_CUDA_NO_CODE == (int)cudaErrorNoKernelImageForDevice, "cudaError_t");
+_Static_assert(DN_CUDA_NOT_READY == (int)cudaErrorNotReady, "cudaError_t");
 
 /** The last error of a thread sticks to its next call; it has been returned, so it is taken away.
  */
@@ -119,6 +120,10 @@ static int event_finish(dn_cuda_event event) {
     return done(cudaEventSynchronize(event));
 }
 
+static int event_query(dn_cuda_event event) {
+    return done(cudaEventQuery(event));
+}
+
 static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {
     float ms = 0;
     int error = done(cudaEventElapsedTime(&ms, from, to));
@@ -181,6 +186,7 @@ const dn_cuda_api dn_cuda_runtime = {
     .event_free = event_free,
     .event_record = event_record,
     .event_finish = event_finish,
+    .event_query = event_query,
     .event_ns = event_ns,
     .capture_begin = capture_begin,
     .capture_end = capture_end,

@@ -19,7 +19,8 @@ enum {
     DN_CUDA_NOT_INITIALISED = 3,
     DN_CUDA_OLD_DRIVER = 35,
     DN_CUDA_NO_DEVICE = 100,
-    DN_CUDA_NO_CODE = 209
+    DN_CUDA_NO_CODE = 209,
+    DN_CUDA_NOT_READY = 600
 };
 
 typedef struct dn_cuda_properties {
@@ -55,6 +56,8 @@ typedef struct dn_cuda_api {
     /** `inside` a capture: the event is one of the graph's, recorded at each launch. */
     int (*event_record)(dn_cuda_event event, cudaStream_t stream, bool inside);
     int (*event_finish)(dn_cuda_event event);
+    /** 0, or DN_CUDA_NOT_READY where what was recorded has not come yet. */
+    int (*event_query)(dn_cuda_event event);
     int (*event_ns)(dn_cuda_event from, dn_cuda_event to, int64_t *ns);
 
     int (*capture_begin)(cudaStream_t stream);

@@ -116,6 +116,7 @@ dn_status dn_lane_new(const dn_cuda_mode *mode, const dn_lane_conf *conf, dn_lan
 void dn_lane_free(dn_lane *lane);
 dn_status dn_lane_begin(dn_lane *lane, dn_pass *pass);
 dn_status dn_lane_end(dn_lane *lane);
+bool dn_lane_is_done(const dn_lane *lane);
 dn_status dn_lane_wait(dn_lane *lane, const float **score, dn_pass_times *times);
 
 /* tables.c */

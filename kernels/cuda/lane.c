@@ -195,8 +195,11 @@ void dn_lane_free(dn_lane *lane) {
         return;
     }
     const dn_cuda_api *api = dn_cuda.api;
-    if (lane->compute) {
-        (void)api->stream_finish(lane->compute);
+    cudaStream_t streams[] = {lane->in, lane->compute, lane->out};
+    for (int i = 0; i < 3; i++) { /* batches may be under way when a run ends by an error */
+        if (streams[i]) {
+            (void)api->stream_finish(streams[i]);
+        }
     }
     for (int i = 0; i < lane->n_recorded; i++) {
         api->graph_free(lane->recorded[i].graph);
@@ -392,6 +395,10 @@ static int read_marks(const dn_lane *lane, dn_pass_times *times) {
         times->group_ns[lane->marks.group[i]] += ns;
     }
     return 0;
+}
+
+bool dn_lane_is_done(const dn_lane *lane) {
+    return dn_cuda.api->event_query(lane->fetched) != DN_CUDA_NOT_READY;
 }
 
 dn_status dn_lane_wait(dn_lane *lane, const float **score, dn_pass_times *times) {

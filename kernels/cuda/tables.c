@@ -210,6 +210,7 @@ static void release(float *numbers) {
                                                 .lane_free = dn_lane_free,                         \
                                                 .begin = dn_lane_begin,                            \
                                                 .end = dn_lane_end,                                \
+                                                .is_done = dn_lane_is_done,                        \
                                                 .wait = dn_lane_wait,                              \
                                                 .calibrate = calibrate_,                           \
                                                 .score = score};                                   \

@@ -14,6 +14,13 @@
  * late and the batch is good enough already. Rows that are late anyway do not make batches small:
  * full ones are the quickest way out of a queue.
  *
+ * On a device several batches are under way, one behind the other. Then the open one begins no
+ * sooner than those are expected to be done, and until then waiting costs it nothing:
+ *
+ *    closed, under way   |--- first ---|--- second ---|
+ *    open                      grows                  |--- begins
+ *                        ^ now                        ^ free
+ *
  * The margin is a tenth of the goal for what comes after the model, and four times the mean error
  * of the predictions, as TCP sets its timeouts (V. Jacobson, Congestion avoidance and control,
  * 1988). */
@@ -28,15 +35,23 @@ typedef struct dn_closing_rules {
     int64_t max_tokens;
 } dn_closing_rules;
 
+/** What is known of a batch. */
+typedef struct dn_closing_batch {
+    dn_cost_load load;
+    int64_t oldest_ns;    /**< when its first row was added, INT64_MAX: empty */
+    int64_t due_ns;       /**< earliest instant by which one of its rows should be scored */
+    int32_t n_late;       /**< rows that came behind their time */
+    int64_t predicted_ns; /**< of a closed one: expected time of scoring */
+} dn_closing_batch;
+
 /** One per model thread. */
 typedef struct dn_closing {
     dn_closing_rules rules;
     dn_cost cost;
-    double error_ns;   /**< mean distance of prediction and truth */
-    dn_cost_load load; /**< of the open batch */
-    int64_t oldest_ns; /**< when its first row was added, INT64_MAX: empty */
-    int64_t due_ns;    /**< earliest instant by which one of its rows should be scored */
-    int32_t n_late;    /**< rows that came behind their time */
+    double error_ns; /**< mean distance of prediction and truth */
+    dn_closing_batch open;
+    int64_t under_way_ns; /**< predicted times of the batches under way, added up */
+    int64_t free_ns;      /**< when they will be done; not in the future: nothing is under way */
 } dn_closing;
 
 void dn_closing_init(dn_closing *closing, dn_closing_rules rules);
@@ -54,10 +69,15 @@ bool dn_closing_is_due(const dn_closing *closing, int64_t now_ns);
  * empty. */
 int64_t dn_closing_moment(const dn_closing *closing, int64_t now_ns);
 
-/** Expected time of scoring the open batch; 0 until a batch has been seen. */
+/** Expected time of scoring the open batch, once it begins; 0 until a batch has been seen. */
 int64_t dn_closing_predict(const dn_closing *closing);
 
-/** The batch was scored in `ns`: learns from it, and begins the next one. */
-void dn_closing_scored(dn_closing *closing, int64_t ns);
+/** Closes the open batch and begins the next one. */
+dn_closing_batch dn_closing_close(dn_closing *closing, int64_t now_ns);
+
+/** The oldest batch under way is done. Scoring it took `ns`, without the time it waited for those
+ * before it: learns from that. */
+void dn_closing_scored(dn_closing *closing, const dn_closing_batch *batch, int64_t ns,
+                       int64_t now_ns);
 
 #endif

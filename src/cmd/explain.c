@@ -198,7 +198,7 @@ static dn_status run_scorer(const dn_pipeline_plan *plan, int i, dn_chunk *chunk
     DN_TRY(ops->open(plan->scorer_conf[i], &env, &scorer));
     dn_status status = ops->put(scorer, chunk);
     if (status == DN_OK) {
-        status = ops->flush(scorer, DN_CLOSE_END);
+        status = dn_scorer_settle(ops, scorer, DN_CLOSE_END);
     }
     ops->take(scorer);
     ops->close(scorer);

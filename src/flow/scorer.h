@@ -3,8 +3,9 @@
 /** What a model thread drives: takes chunks, makes micro-batches over their rows, gives finished
  * chunks back.
  *
- * One scorer per model thread over shared weights. put() may run a batch (and therefore take long).
- */
+ * One scorer per model thread over shared weights. put() and flush() may run a batch (and therefore
+ * take long). On a device they only start it, and wait for another one where too many are under
+ * way; then the model thread calls wait() when it has nothing else to do. */
 #include "flow/stage.h"
 
 typedef struct dn_scorer dn_scorer;
@@ -33,6 +34,7 @@ typedef struct dn_batch_event {
     int32_t model;          /**< which of the pipeline's models */
     int32_t thread;
     int32_t reason;       /**< dn_close_reason */
+    int32_t under_way;    /**< batches on their way as it started, itself included */
     int32_t rows, tokens; /**< scored by the model for this rank: of a leader's batch none */
     int32_t reused;       /**< rows whose result was copied since the last event */
     int32_t foreign_rows; /**< rows in languages that the model does not serve, since then, and */
@@ -40,8 +42,10 @@ typedef struct dn_batch_event {
     int32_t budget_tokens;
     int32_t late;         /**< rows whose time (slo) was over before the model saw them */
     int64_t wait_ns;      /**< of the oldest row, from put to close */
-    int64_t model_ns;     /**< forward pass */
-    int64_t predicted_ns; /**< what the cost model expected of it, 0 before it has seen one */
+    int64_t queue_ns;     /**< from close until those before it were done */
+    int64_t model_ns;     /**< forward pass, from there on: the thread's never overlap */
+    int64_t predicted_ns; /**< what the cost model expected of device_ns, on the CPU of model_ns; 0
+                             before it has seen one */
     int64_t flops;        /**< by the formula of the operations */
     int64_t device_ns;    /**< of model_ns on the GPU, by its clock; 0 on the CPU */
     int64_t group_ns[DN_DEVICE_GROUPS]; /**< of device_ns; all 0 but now and then */
@@ -69,8 +73,12 @@ typedef struct dn_scorer_ops {
     dn_status (*put)(dn_scorer *scorer, dn_chunk *chunk);
     /** Gives a finished chunk back, NULL when there is none. */
     dn_chunk *(*take)(dn_scorer *scorer);
-    /** Closes the open batch and scores it. */
+    /** Closes the open batch and scores it, or starts it: dn_scorer_settle waits. */
     dn_status (*flush)(dn_scorer *scorer, dn_close_reason reason);
+    /** Batches that were started and are not done. NULL: flush() leaves none. */
+    int (*under_way)(const dn_scorer *scorer);
+    /** Finishes the oldest of them. Requires one.    blocks  until it is done */
+    dn_status (*wait)(dn_scorer *scorer);
     /** Monotonic instant at which flush(DEADLINE) is due; INT64_MAX when nothing waits, DN_AT_ONCE
      * when flush(IDLE) is as soon as no chunk is at hand. */
     int64_t (*deadline)(const dn_scorer *scorer);
@@ -83,5 +91,10 @@ typedef struct dn_scorer_ops {
     void (*close)(dn_scorer *scorer);
     void (*unbind)(void *conf);
 } dn_scorer_ops;
+
+int dn_scorer_under_way(const dn_scorer_ops *ops, const dn_scorer *scorer);
+
+/** Closes the open batch and finishes it and all others.    blocks  until then */
+dn_status dn_scorer_settle(const dn_scorer_ops *ops, dn_scorer *scorer, dn_close_reason reason);
 
 #endif

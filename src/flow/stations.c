@@ -150,19 +150,31 @@ static int64_t patience_ns(int64_t deadline_ns) {
     return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 }
 
-/* Waits for a chunk no longer than the open batch may; then one put or flush. OK with *end set when
- * all is done. */
+/* No chunk is at hand: the open batch is closed when it is time; else there is time for the oldest
+ * of those under way. */
+static dn_status use_pause(dn_crew *crew, int64_t deadline_ns) {
+    const dn_scorer_ops *ops = scorer_of(crew);
+    if (dn_scorer_under_way(ops, crew->scorer) > 0 && patience_ns(deadline_ns) != 0) {
+        return ops->wait(crew->scorer);
+    }
+    return ops->flush(crew->scorer,
+                      deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE);
+}
+
+/* Waits for a chunk no longer than the open batch may, and not at all while a device has work that
+ * must be fetched; then one put, wait or flush. OK with *end set when all is done. */
 static dn_status model_step(dn_crew *crew, bool *end) {
     dn_pipeline *pipeline = crew->station->pipeline;
     const dn_scorer_ops *ops = scorer_of(crew);
     int64_t deadline_ns = ops->deadline(crew->scorer);
-    dn_close_reason reason = deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE;
+    bool busy = dn_scorer_under_way(ops, crew->scorer) > 0;
     void *item = NULL;
-    dn_status popped = dn_ring_pop(crew->station->in, patience_ns(deadline_ns), &item);
+    dn_status popped =
+        dn_ring_pop(crew->station->in, busy ? 0 : patience_ns(deadline_ns), &item);
     *end = popped == DN_ABORT;
-    dn_status status = popped == DN_OK
-                           ? ops->put(crew->scorer, item)
-                           : ops->flush(crew->scorer, *end ? end_reason(pipeline) : reason);
+    dn_status status = popped == DN_OK ? ops->put(crew->scorer, item)
+                       : *end          ? dn_scorer_settle(ops, crew->scorer, end_reason(pipeline))
+                                       : use_pause(crew, deadline_ns);
     hand_finished(crew);
     return status;
 }

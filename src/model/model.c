@@ -433,6 +433,13 @@ static dn_status fetch(const dn_model *model, const dn_workspace *space, const d
     return DN_OK;
 }
 
+bool dn_workspace_is_done(const dn_workspace *workspace) {
+    assert(workspace->n_flying > 0);
+    const dn_flight *flight = &workspace->flight[workspace->oldest];
+    return !workspace->device || flight->batch.n_rows == 0 ||
+           workspace->device->is_done(flight->lane);
+}
+
 dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
                         dn_pass_times *times) {
     assert(workspace->n_flying > 0);

@@ -119,6 +119,10 @@ dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const 
 dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
                         dn_pass_times *times);
 
+/** Whether dn_model_wait would not block: the oldest batch is done, or has failed. Requires one under
+ * way. On the host, where wait does the work: true. */
+bool dn_workspace_is_done(const dn_workspace *workspace);
+
 /** Called after the embedding (layer 0) and each layer with its hidden states [T][H]: for goldens.
  */
 typedef void dn_layer_probe(void *ctx, int layer, const float *hidden, int n_tokens, int width);

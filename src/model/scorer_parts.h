@@ -31,13 +31,12 @@ typedef struct dn_scorer_conf {
     dn_scorer_head head[DN_MAX_HEADS];
 } dn_scorer_conf;
 
-/** Scores the batch into scorer->score: the model, or nothing at all. */
-typedef dn_status dn_scorer_run(dn_scorer *scorer, const dn_batch *batch);
-
 dn_status dn_scoring_open(const void *conf, const dn_scorer_env *env, dn_scorer **out);
 dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk);
 dn_chunk *dn_scoring_take(dn_scorer *scoring);
 dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason);
+int dn_scoring_under_way(const dn_scorer *scoring);
+dn_status dn_scoring_wait(dn_scorer *scoring);
 int64_t dn_scoring_deadline(const dn_scorer *scoring);
 dn_status dn_scoring_end(dn_scorer *scoring);
 dn_status dn_scoring_follow(dn_scorer *scoring);

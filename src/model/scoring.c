@@ -8,7 +8,10 @@
  *
  * A ticket says which row of which chunk waits for which row of the batch. A chunk is finished when
  * none of its rows waits, so one that was seen before may overtake; the reorder queue before the
- * sinks restores the order. */
+ * sinks restores the order.
+ *
+ * Batches fly in turn: while a device scores the oldest, the newest is filled. On the host there is
+ * one, and closing it scores it. */
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -27,7 +30,7 @@ enum { TICKETS_PER_ROW = 4 };
 
 /** A chunk on its way; `next` links the finished and the free ones. */
 typedef struct held {
-    struct held *next;
+    struct held *next, *made; /**< `made`: all there are */
     dn_chunk *chunk;
     int n_waiting;
 } held;
@@ -38,38 +41,48 @@ typedef struct ticket {
     int batch_row;
 } ticket;
 
+/** A micro-batch from its first row until its scores are delivered. */
+typedef struct flight {
+    dn_builder *builder;
+    ticket *tickets;
+    int n_tickets;
+    int n_reused; /**< rows whose result was copied while it was open, or will be from it */
+    int n_foreign, n_foreign_tokens; /**< that came while it was open */
+    dn_close_reason reason;
+    int64_t closed_ns;
+    int n_under_way; /**< as it started, itself included */
+    dn_closing_batch closed;
+} flight;
+
 struct dn_scorer {
     const dn_scorer_conf *conf;
     dn_scorer_env env;
-    dn_scorer_run *run;
-    dn_builder *builder;
     dn_workspace *workspace;
+    flight *flight; /**< [depth]: the oldest, others under way behind it, then the open one */
+    int depth, oldest, n_under_way;
     float *score;      /**< as dn_model_score makes it */
     float *copy;       /**< [width] of an earlier text, and */
     float *token_copy; /**< [longest][token_width] of its tokens */
     dn_out spans;      /**< text of a row's spans */
-    ticket *tickets;
-    int n_tickets, max_tickets;
-    held *free, *finished, **finished_end;
-    int n_reused;       /**< since the last event, as */
-    int n_foreign, n_foreign_tokens;
-    dn_pass_times pass; /**< of the last batch */
+    int max_tickets; /**< of a flight */
+    held *made, *free, *finished, **finished_end;
     dn_closing closing;
-    int64_t now_ns;            /**< as the newest chunk came, or the last batch was scored */
+    int64_t now_ns;            /**< as the newest chunk came, or a batch was closed or scored */
+    int64_t done_ns;           /**< as the last batch was scored */
     int64_t wall_less_mono_ns; /**< as the newest chunk came */
 };
 
 static_assert((int)DN_DEVICE_GROUPS == (int)DN_GROUPS, "the trace has a column for each group");
 
-static dn_status run_model(dn_scorer *scoring, const dn_batch *batch) {
-    const dn_model *model = scoring->conf->model;
-    DN_TRY(dn_model_submit(model, scoring->workspace, batch));
-    return dn_model_wait(model, scoring->workspace, scoring->score, &scoring->pass);
-}
-
-static dn_status run_nothing(dn_scorer *scoring, const dn_batch *batch) {
-    (void)scoring;
-    (void)batch;
+static dn_status make_flights(dn_scorer *scoring) {
+    const dn_scorer_conf *conf = scoring->conf;
+    scoring->depth = conf->model ? dn_workspace_depth(scoring->workspace) : 1;
+    scoring->flight = dn_alloc_array((size_t)scoring->depth, sizeof *scoring->flight);
+    for (int i = 0; i < scoring->depth; i++) {
+        flight *f = &scoring->flight[i];
+        f->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *f->tickets);
+        DN_TRY(dn_builder_new((int)conf->max_tokens, (int)conf->max_rows, &f->builder));
+    }
     return DN_OK;
 }
 
@@ -80,24 +93,21 @@ dn_status dn_scoring_open(const void *conf_, const dn_scorer_env *env, dn_scorer
     dn_scorer *scoring = dn_alloc(sizeof *scoring);
     scoring->conf = conf;
     scoring->env = *env;
-    scoring->run = conf->model ? run_model : run_nothing;
     scoring->finished_end = &scoring->finished;
     dn_closing_init(&scoring->closing, (dn_closing_rules){.slo_ns = conf->slo_ns,
                                                           .deadline_ns = conf->deadline_ns,
                                                           .max_tokens = conf->max_tokens});
     scoring->max_tickets = (int)conf->max_rows * TICKETS_PER_ROW;
-    scoring->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *scoring->tickets);
     scoring->score = dn_alloc_array(rows * width + tokens * token_width, sizeof *scoring->score);
     scoring->copy = dn_alloc_array(width, sizeof *scoring->copy);
     scoring->token_copy = dn_alloc_array(tokens * token_width, sizeof *scoring->token_copy);
     dn_status status;
-    DN_TRY_GO(dn_builder_new((int)conf->max_tokens, (int)conf->max_rows, &scoring->builder),
-              refused);
     if (conf->model) {
         DN_TRY_GO(dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows,
                                    &scoring->workspace),
                   refused);
     }
+    DN_TRY_GO(make_flights(scoring), refused);
     *out = scoring;
     return DN_OK;
 refused:
@@ -105,31 +115,20 @@ refused:
     return status;
 }
 
-static void free_list(held *list) {
-    for (held *next; list; list = next) {
-        next = list->next;
-        free(list);
-    }
-}
-
 void dn_scoring_close(dn_scorer *scoring) {
     if (!scoring) {
         return;
     }
-    held *last = NULL;
-    for (int i = 0; i < scoring->n_tickets; i++) {
-        /* Tickets of a chunk stand together, so each waiting chunk is freed once. */
-        if (scoring->tickets[i].owner != last) {
-            free(last);
-            last = scoring->tickets[i].owner;
-        }
+    for (held *next; scoring->made; scoring->made = next) {
+        next = scoring->made->made;
+        free(scoring->made);
     }
-    free(last);
-    free_list(scoring->free);
-    free_list(scoring->finished);
-    dn_builder_free(scoring->builder);
     dn_workspace_free(scoring->workspace);
-    free(scoring->tickets);
+    for (int i = 0; scoring->flight && i < scoring->depth; i++) {
+        dn_builder_free(scoring->flight[i].builder);
+        free(scoring->flight[i].tickets);
+    }
+    free(scoring->flight);
     free(scoring->score);
     free(scoring->copy);
     free(scoring->token_copy);
@@ -145,8 +144,10 @@ static held *hold(dn_scorer *scoring, dn_chunk *chunk) {
         scoring->free = owner->next;
     } else {
         owner = dn_alloc(sizeof *owner);
+        owner->made = scoring->made;
+        scoring->made = owner;
     }
-    *owner = (held){.chunk = chunk};
+    *owner = (held){.chunk = chunk, .made = owner->made};
     chunk->scorer_data = owner;
     return owner;
 }
@@ -217,47 +218,53 @@ static row_scores scores_of(const dn_scorer *scoring, const dn_batch *batch, int
                         .n = batch->row_start[row + 1] - begin};
 }
 
-static void report(dn_scorer *scoring, const dn_batch *batch, dn_close_reason reason,
-                   int64_t closed_ns, int64_t model_ns) {
-    const dn_scorer_conf *conf = scoring->conf;
-    dn_batch_event event = {
-        .closed_mono_ns = closed_ns,
-        .model = scoring->env.model,
-        .thread = scoring->env.thread,
-        .reason = (int32_t)reason,
-        .rows = batch->n_rows,
-        .tokens = batch->n_tokens,
-        .reused = scoring->n_reused,
-        .foreign_rows = scoring->n_foreign,
-        .foreign_tokens = scoring->n_foreign_tokens,
-        .budget_tokens = (int32_t)conf->max_tokens,
-        .late = scoring->closing.n_late,
-        .wait_ns = batch->n_rows ? closed_ns - scoring->closing.oldest_ns : 0,
-        .model_ns = model_ns,
-        .predicted_ns = dn_closing_predict(&scoring->closing),
-        .flops = conf->model ? (int64_t)dn_model_flops(conf->model, batch) : 0,
-        .device_ns = scoring->pass.device_ns,
-    };
-    memcpy(event.group_ns, scoring->pass.group_ns, sizeof event.group_ns);
-    scoring->n_reused = scoring->n_foreign = scoring->n_foreign_tokens = 0;
+/** What is known of every batch; the caller fills in the rest. */
+static dn_batch_event event_of(const dn_scorer *scoring, const flight *f) {
+    return (dn_batch_event){.closed_mono_ns = f->closed_ns,
+                            .model = scoring->env.model,
+                            .thread = scoring->env.thread,
+                            .reason = (int32_t)f->reason,
+                            .reused = f->n_reused,
+                            .foreign_rows = f->n_foreign,
+                            .foreign_tokens = f->n_foreign_tokens,
+                            .budget_tokens = (int32_t)scoring->conf->max_tokens};
+}
+
+static void tell(const dn_scorer *scoring, const dn_batch_event *event) {
     if (scoring->env.listener) {
-        scoring->env.listener(scoring->env.listener_ctx, &event);
+        scoring->env.listener(scoring->env.listener_ctx, event);
     }
+}
+
+static void report(const dn_scorer *scoring, const flight *f, const dn_batch *batch,
+                   int64_t model_ns, const dn_pass_times *pass) {
+    const dn_model *model = scoring->conf->model;
+    dn_batch_event event = event_of(scoring, f);
+    event.under_way = f->n_under_way;
+    event.rows = batch->n_rows;
+    event.tokens = batch->n_tokens;
+    event.late = f->closed.n_late;
+    event.wait_ns = f->closed_ns - f->closed.oldest_ns;
+    event.queue_ns = scoring->done_ns > f->closed_ns ? scoring->done_ns - f->closed_ns : 0;
+    event.model_ns = model_ns;
+    event.predicted_ns = f->closed.predicted_ns;
+    event.flops = model ? (int64_t)dn_model_flops(model, batch) : 0;
+    event.device_ns = pass->device_ns;
+    memcpy(event.group_ns, pass->group_ns, sizeof event.group_ns);
+    tell(scoring, &event);
 }
 
 /** Scores to their chunks; each ticket carries its exact share of the time, so that the shares add
  * up. */
-static void deliver(dn_scorer *scoring, const dn_batch *batch, int64_t model_ns) {
-    for (int i = 0; i < scoring->n_tickets; i++) {
-        const ticket *t = &scoring->tickets[i];
+static void deliver(dn_scorer *scoring, const flight *f, const dn_batch *batch, int64_t model_ns) {
+    for (int i = 0; i < f->n_tickets; i++) {
+        const ticket *t = &f->tickets[i];
         dn_chunk *chunk = t->owner->chunk;
         row_scores scores = scores_of(scoring, batch, t->batch_row);
         write_row(scoring, chunk, t->chunk_row, &scores);
-        chunk->times.model_ns +=
-            model_ns * (i + 1) / scoring->n_tickets - model_ns * i / scoring->n_tickets;
+        chunk->times.model_ns += model_ns * (i + 1) / f->n_tickets - model_ns * i / f->n_tickets;
         release(scoring, t->owner);
     }
-    scoring->n_tickets = 0;
 }
 
 static uint64_t hash_of(dn_ids ids) {
@@ -273,23 +280,81 @@ static void remember(dn_scorer *scoring, const dn_batch *batch) {
     }
 }
 
+static flight *flight_at(const dn_scorer *scoring, int i) {
+    return &scoring->flight[(scoring->oldest + i) % scoring->depth];
+}
+
+static flight *open_flight(const dn_scorer *scoring) {
+    return flight_at(scoring, scoring->n_under_way);
+}
+
+static void clear(flight *f) {
+    dn_builder_reset(f->builder);
+    f->n_tickets = f->n_reused = f->n_foreign = f->n_foreign_tokens = 0;
+}
+
+/** What scoring took begins where the batch before it ended, if that was later than its close: so
+ * the times of a thread never count twice. They say when the thread saw the end, which may be later
+ * than the device's; what the cost model learns is the device's own. */
+dn_status dn_scoring_wait(dn_scorer *scoring) {
+    flight *f = flight_at(scoring, 0);
+    dn_batch batch = dn_builder_batch(f->builder);
+    dn_pass_times pass = {0};
+    if (scoring->conf->model) {
+        DN_TRY(dn_model_wait(scoring->conf->model, scoring->workspace, scoring->score, &pass));
+    }
+    int64_t begun_ns = scoring->done_ns > f->closed_ns ? scoring->done_ns : f->closed_ns;
+    scoring->now_ns = dn_mono_ns();
+    int64_t model_ns = scoring->now_ns - begun_ns;
+    remember(scoring, &batch);
+    deliver(scoring, f, &batch, model_ns);
+    report(scoring, f, &batch, model_ns, &pass);
+    dn_closing_scored(&scoring->closing, &f->closed, pass.device_ns ? pass.device_ns : model_ns,
+                      scoring->now_ns);
+    clear(f);
+    scoring->done_ns = scoring->now_ns;
+    scoring->oldest = (scoring->oldest + 1) % scoring->depth;
+    scoring->n_under_way--;
+    return DN_OK;
+}
+
+int dn_scoring_under_way(const dn_scorer *scoring) {
+    return scoring->n_under_way;
+}
+
+/** Takes what is done already, and waits until there is a flight to fill. */
+static dn_status collect(dn_scorer *scoring) {
+    while (scoring->n_under_way == scoring->depth ||
+           (scoring->n_under_way > 0 && dn_workspace_is_done(scoring->workspace))) {
+        DN_TRY(dn_scoring_wait(scoring));
+    }
+    return DN_OK;
+}
+
+/** Of a batch without a row there is only to tell which rows did without one. */
+static void report_others(const dn_scorer *scoring, flight *f) {
+    if (f->n_reused + f->n_foreign > 0) {
+        dn_batch_event event = event_of(scoring, f);
+        tell(scoring, &event);
+        clear(f);
+    }
+}
+
 dn_status dn_scoring_flush(dn_scorer *scoring, dn_close_reason reason) {
-    dn_batch batch = dn_builder_batch(scoring->builder);
-    if (batch.n_rows == 0 && scoring->n_reused == 0 && scoring->n_foreign == 0) {
+    flight *f = open_flight(scoring);
+    dn_batch batch = dn_builder_batch(f->builder);
+    scoring->now_ns = f->closed_ns = dn_mono_ns();
+    f->reason = reason;
+    if (batch.n_rows == 0) {
+        report_others(scoring, f);
         return DN_OK;
     }
-    int64_t closed_ns = dn_mono_ns();
-    DN_TRY(scoring->run(scoring, &batch));
-    scoring->now_ns = dn_mono_ns();
-    int64_t model_ns = scoring->now_ns - closed_ns;
-    remember(scoring, &batch);
-    deliver(scoring, &batch, model_ns);
-    report(scoring, &batch, reason, closed_ns, model_ns);
-    if (batch.n_rows) {
-        dn_closing_scored(&scoring->closing, model_ns);
+    f->closed = dn_closing_close(&scoring->closing, f->closed_ns);
+    f->n_under_way = ++scoring->n_under_way;
+    if (scoring->conf->model) {
+        DN_TRY(dn_model_submit(scoring->conf->model, scoring->workspace, &batch));
     }
-    dn_builder_reset(scoring->builder);
-    return DN_OK;
+    return collect(scoring);
 }
 
 dn_status dn_scoring_end(dn_scorer *scoring) {
@@ -298,33 +363,36 @@ dn_status dn_scoring_end(dn_scorer *scoring) {
 
 /** A part of a batch. It counts as work, and not as rows: those are the leader's. */
 static void report_part(dn_scorer *scoring, const dn_batch *batch, int64_t asked_ns,
-                        int64_t begin_ns) {
+                        int64_t begin_ns, const dn_pass_times *pass) {
     dn_batch_event event = {
         .closed_mono_ns = begin_ns,
         .model = scoring->env.model,
         .thread = scoring->env.thread,
         .reason = DN_CLOSE_LEADER,
+        .under_way = 1,
         .wait_ns = begin_ns - asked_ns,
         .model_ns = dn_mono_ns() - begin_ns,
         .flops = (int64_t)dn_model_flops(scoring->conf->model, batch),
+        .device_ns = pass->device_ns,
     };
-    if (scoring->env.listener) {
-        scoring->env.listener(scoring->env.listener_ctx, &event);
-    }
+    memcpy(event.group_ns, pass->group_ns, sizeof event.group_ns);
+    tell(scoring, &event);
 }
 
 dn_status dn_scoring_follow(dn_scorer *scoring) {
     const dn_model *model = scoring->conf->model;
     for (bool end = false;;) {
         dn_batch batch;
+        dn_pass_times pass;
         int64_t asked_ns = dn_mono_ns();
         DN_TRY(dn_model_receive(model, scoring->workspace, &batch, &end));
         if (end) {
             return DN_OK;
         }
         int64_t begin_ns = dn_mono_ns();
-        DN_TRY(dn_model_score(model, scoring->workspace, &batch, NULL));
-        report_part(scoring, &batch, asked_ns, begin_ns);
+        DN_TRY(dn_model_submit(model, scoring->workspace, &batch));
+        DN_TRY(dn_model_wait(model, scoring->workspace, NULL, &pass));
+        report_part(scoring, &batch, asked_ns, begin_ns, &pass);
     }
 }
 
@@ -344,42 +412,66 @@ static dn_status keep_slo(dn_scorer *scoring, const dn_chunk *chunk, uint16_t ro
 }
 
 static dn_status add_row(dn_scorer *scoring, dn_ids ids, int *row) {
-    *row = dn_builder_add(scoring->builder, ids.id, ids.n);
+    *row = dn_builder_add(open_flight(scoring)->builder, ids.id, ids.n);
     if (*row < 0) {
         DN_TRY(dn_scoring_flush(scoring,
                                 *row == DN_BATCH_FULL_TOKENS ? DN_CLOSE_TOKENS : DN_CLOSE_ROWS));
-        *row = dn_builder_add(scoring->builder, ids.id, ids.n);
+        *row = dn_builder_add(open_flight(scoring)->builder, ids.id, ids.n);
     }
     dn_closing_add(&scoring->closing, ids.n, scoring->now_ns);
     return DN_OK;
 }
 
-static dn_status wait_for(dn_scorer *scoring, held *owner, uint16_t chunk_row, int batch_row) {
-    scoring->tickets[scoring->n_tickets++] = (ticket){owner, chunk_row, batch_row};
+static void write_ticket(flight *f, held *owner, uint16_t chunk_row, int batch_row) {
+    f->tickets[f->n_tickets++] = (ticket){owner, chunk_row, batch_row};
     owner->n_waiting++;
-    if (scoring->n_tickets == scoring->max_tickets) {
+}
+
+/** For a row of the open batch. */
+static dn_status wait_for(dn_scorer *scoring, held *owner, uint16_t chunk_row, int batch_row) {
+    flight *f = open_flight(scoring);
+    write_ticket(f, owner, chunk_row, batch_row);
+    if (f->n_tickets == scoring->max_tickets) {
         return dn_scoring_flush(scoring, DN_CLOSE_ROWS);
     }
     return scoring->conf->slo_ns ? keep_slo(scoring, owner->chunk, chunk_row) : DN_OK;
 }
 
+/** Whether a batch that is under way holds these ids: its scores will be theirs, too. */
+static bool wait_for_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids,
+                           uint64_t hash) {
+    for (int i = 0; i < scoring->n_under_way; i++) {
+        flight *f = flight_at(scoring, i);
+        int row = dn_builder_find(f->builder, hash, ids.id, ids.n);
+        if (row >= 0 && f->n_tickets < scoring->max_tickets) {
+            f->n_reused++;
+            write_ticket(f, owner, chunk_row, row);
+            return true;
+        }
+    }
+    return false;
+}
+
 /** Looks where these ids have been scored before or will be; else adds them. */
 static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids) {
     uint64_t hash = hash_of(ids);
-    int row = dn_builder_find(scoring->builder, hash, ids.id, ids.n);
+    int row = dn_builder_find(open_flight(scoring)->builder, hash, ids.id, ids.n);
     if (row >= 0) {
-        scoring->n_reused++;
+        open_flight(scoring)->n_reused++;
         return wait_for(scoring, owner, chunk_row, row);
+    }
+    if (wait_for_known(scoring, owner, chunk_row, ids, hash)) {
+        return DN_OK;
     }
     if (dn_reuse_find(scoring->conf->reuse, hash, ids.id, ids.n, scoring->copy,
                       scoring->token_copy)) {
         row_scores scores = {scoring->copy, scoring->token_copy, ids.n};
-        scoring->n_reused++;
+        open_flight(scoring)->n_reused++;
         write_row(scoring, owner->chunk, chunk_row, &scores);
         return DN_OK;
     }
     DN_TRY(add_row(scoring, ids, &row));
-    dn_builder_publish(scoring->builder, row, hash);
+    dn_builder_publish(open_flight(scoring)->builder, row, hash);
     return wait_for(scoring, owner, chunk_row, row);
 }
 
@@ -411,8 +503,8 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
         if (ids.id && dn_language_gate_admits(&scoring->conf->gate, chunk, row)) {
             status = put_row(scoring, owner, row, ids);
         } else if (ids.id) {
-            scoring->n_foreign++;
-            scoring->n_foreign_tokens += ids.n;
+            open_flight(scoring)->n_foreign++;
+            open_flight(scoring)->n_foreign_tokens += ids.n;
         }
     }
     release(scoring, owner);

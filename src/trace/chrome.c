@@ -113,7 +113,7 @@ static const char *label_of(const segment *s, const char *path, uint8_t label) {
     return label < info->n_labels ? info->labels[label] : "";
 }
 
-enum { CLOSED, MODEL, THREAD, ROWS, TOKENS, REUSED, WAIT, THREADS_A_MODEL = 256 };
+enum { CLOSED, MODEL, THREAD, ROWS, TOKENS, REUSED, WAIT, QUEUE, THREADS_A_MODEL = 256 };
 
 /* Threads of all models on one axis. */
 static int64_t track_of(const table *t, uint64_t i) {
@@ -122,7 +122,8 @@ static int64_t track_of(const table *t, uint64_t i) {
 
 static void put_batch(exporter *e, const segment *s, const table *t, uint64_t i) {
     begin_event(e, "X", label_of(s, "/batches/pipeline", t->label[0][i]), s->rank, track_of(t, i));
-    put_number(&e->line, "ts", micros(e, s, t->column[CLOSED][i]));
+    int64_t queue_ns = t->column[QUEUE] ? t->column[QUEUE][i] : 0;
+    put_number(&e->line, "ts", micros(e, s, t->column[CLOSED][i] + queue_ns));
     put_number(&e->line, "dur", (double)t->column[MODEL][i] / 1e3);
     dn_out_key(&e->line, "args");
     dn_out_open(&e->line, '{');
@@ -136,9 +137,16 @@ static void put_batch(exporter *e, const segment *s, const table *t, uint64_t i)
 }
 
 static dn_status put_batches(exporter *e, const segment *s) {
-    static const char *const numbers[] = {
-        "/batches/closed_mono_ns", "/batches/model_ns", "/batches/thread",  "/batches/rows",
-        "/batches/tokens",         "/batches/reused",   "/batches/wait_ns", NULL};
+    bool has_queue = dn_h5_find(s->infos, s->n_infos, "/batches/queue_ns") != NULL;
+    const char *const numbers[] = {"/batches/closed_mono_ns",
+                                   "/batches/model_ns",
+                                   "/batches/thread",
+                                   "/batches/rows",
+                                   "/batches/tokens",
+                                   "/batches/reused",
+                                   "/batches/wait_ns",
+                                   has_queue ? "/batches/queue_ns" : NULL,
+                                   NULL};
     static const char *const labels[] = {"/batches/pipeline", "/batches/reason", "/batches/model",
                                          NULL};
     table t = {0};

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 24, MAX_PIPELINES = 64 };
+enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 32, MAX_PIPELINES = 64 };
 #define SEGMENT_AGE_NS (INT64_C(60) * 1000000000)
 
 typedef enum table_id { BATCHES, SYSTEM, FLOW, QUEUES, STAGES, TOPOLOGY, N_TABLES } table_id;
@@ -43,6 +43,7 @@ static const table_def tables[N_TABLES] = {
                   {"thread", DN_H5_I64, "1", "Thread of the model", 0},
                   {"closed_mono_ns", DN_H5_I64, NS, "When it was closed, monotonic clock", 0},
                   {"reason", DN_H5_ENUM, "", "Why it was closed", REASONS},
+                  {"under_way", DN_H5_I64, "1", "Batches on their way as it started, with it", 0},
                   {"rows", DN_H5_I64, "1", "Rows scored by the model", 0},
                   {"tokens", DN_H5_I64, "1", "Tokens scored by the model", 0},
                   {"reused", DN_H5_I64, "1", "Rows whose result was copied since the last batch",
@@ -53,7 +54,8 @@ static const table_def tables[N_TABLES] = {
                   {"budget_tokens", DN_H5_I64, "1", "Tokens it could have held", 0},
                   {"late", DN_H5_I64, "1", "Rows whose time was over before the model saw them", 0},
                   {"wait_ns", DN_H5_I64, NS, "Wait of its oldest row", 0},
-                  {"model_ns", DN_H5_I64, NS, "Forward pass", 0},
+                  {"queue_ns", DN_H5_I64, NS, "From close until those before it were done", 0},
+                  {"model_ns", DN_H5_I64, NS, "Forward pass, from there on", 0},
                   {"predicted_ns", DN_H5_I64, NS, "Forward pass as the cost model expected it", 0},
                   {"flops", DN_H5_I64, "1", "Floating point operations, by formula", 0},
                   {"device_ns", DN_H5_I64, NS, "Forward pass on the GPU, by its clock", 0},
@@ -388,6 +390,7 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->thread},
                          {.number = event->closed_mono_ns},
                          {.number = event->reason},
+                         {.number = event->under_way},
                          {.number = event->rows},
                          {.number = event->tokens},
                          {.number = event->reused},
@@ -396,6 +399,7 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->budget_tokens},
                          {.number = event->late},
                          {.number = event->wait_ns},
+                         {.number = event->queue_ns},
                          {.number = event->model_ns},
                          {.number = event->predicted_ns},
                          {.number = event->flops},

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { MS = 1000000, MAX_THREADS = 8, MAX_OPEN = 4096, MAX_TEXTS = 200000 };
+enum { US = 1000, MS = 1000000, MAX_THREADS = 8, MAX_LANES = 3, MAX_OPEN = 4096 };
 
 typedef struct text {
     int64_t sent_ns, done_ns;
@@ -17,6 +17,8 @@ typedef struct text {
 /** A machine, the rules, and how its texts come. */
 typedef struct scene {
     int threads;
+    int lanes;       /**< batches under way at once: scored one after the other */
+    int64_t pack_ns; /**< what a thread has to do for a batch before it can be scored */
     int64_t call_ns, token_ns, square_ns; /**< what a batch takes */
     double noise;                         /**< share by which it wavers */
     dn_closing_rules rules;
@@ -28,6 +30,7 @@ typedef struct scene {
 
 static const scene plain = {
     .threads = 2,
+    .lanes = 1,
     .call_ns = 500000,
     .token_ns = 40000,
     .square_ns = 100,
@@ -39,14 +42,20 @@ static const scene plain = {
 typedef struct result {
     int64_t p50_ns, p95_ns, worst_ns;
     double texts_a_batch, busy, rate_share; /**< of the capacity */
-    int n_late;
+    int n_late, most_under_way;
 } result;
+
+typedef struct flight {
+    int text[MAX_OPEN], n;
+    dn_closing_batch closed;
+    int64_t done_ns, took_ns;
+} flight;
 
 typedef struct thread {
     dn_closing closing;
-    int open[MAX_OPEN], n_open; /**< texts of the open batch, or of the one that is scored */
-    int64_t until_ns;           /**< when it is scored; INT64_MAX: not scoring */
-    int64_t took_ns;
+    flight flight[MAX_LANES + 1]; /**< the oldest, others under way behind it, then the open one */
+    int oldest, n_under_way;
+    int64_t until_ns; /**< it packs, or waits for its oldest batch */
 } thread;
 
 typedef struct world {
@@ -55,7 +64,7 @@ typedef struct world {
     thread thread[MAX_THREADS];
     int come, taken; /**< texts that have come, that a thread has taken */
     int64_t now_ns, busy_ns;
-    int n_batches, n_late;
+    int n_batches, n_late, most_under_way;
 } world;
 
 static double uniform(void) {
@@ -100,26 +109,54 @@ static int64_t stalled(const scene *s, int64_t from_ns, int64_t ns) {
     return end_ns - from_ns;
 }
 
+static flight *flight_at(thread *t, int i) {
+    return &t->flight[(t->oldest + i) % (MAX_LANES + 1)];
+}
+
 static void start(world *w, thread *t) {
-    double waver = 1 + w->scene->noise * (2 * uniform() - 1);
-    t->took_ns = (int64_t)(waver * (double)work_ns(w->scene, t->closing.load));
-    t->took_ns = stalled(w->scene, w->now_ns, t->took_ns);
-    t->until_ns = w->now_ns + t->took_ns;
-    w->n_late += t->closing.n_late;
-    w->busy_ns += t->took_ns;
+    const scene *s = w->scene;
+    flight *f = flight_at(t, t->n_under_way);
+    double waver = 1 + s->noise * (2 * uniform() - 1);
+    int64_t begin_ns = w->now_ns + s->pack_ns;
+    if (t->n_under_way && flight_at(t, t->n_under_way - 1)->done_ns > begin_ns) {
+        begin_ns = flight_at(t, t->n_under_way - 1)->done_ns;
+    }
+    f->took_ns = (int64_t)(waver * (double)work_ns(s, t->closing.open.load));
+    f->took_ns = stalled(s, begin_ns, f->took_ns);
+    f->done_ns = begin_ns + f->took_ns;
+    f->closed = dn_closing_close(&t->closing, w->now_ns);
+    t->until_ns = w->now_ns + s->pack_ns;
+    if (++t->n_under_way == s->lanes && flight_at(t, 0)->done_ns > t->until_ns) {
+        t->until_ns = flight_at(t, 0)->done_ns;
+    }
+    w->most_under_way = t->n_under_way > w->most_under_way ? t->n_under_way : w->most_under_way;
+    w->n_late += f->closed.n_late;
+    w->busy_ns += f->took_ns;
     w->n_batches++;
+}
+
+static void finish(world *w, thread *t) {
+    flight *f = flight_at(t, 0);
+    for (int i = 0; i < f->n; i++) {
+        w->text[f->text[i]].done_ns = w->now_ns;
+    }
+    dn_closing_scored(&t->closing, &f->closed, f->took_ns, w->now_ns);
+    f->n = 0;
+    t->oldest = (t->oldest + 1) % (MAX_LANES + 1);
+    t->n_under_way--;
 }
 
 /** As scoring.c does: the next text does not fit, or the batch is due. */
 static void fill(world *w, thread *t) {
-    while (w->taken < w->come && t->until_ns == INT64_MAX) {
+    while (w->taken < w->come && t->until_ns <= w->now_ns) {
         const text *next = &w->text[w->taken];
-        if (t->closing.load.tokens + next->tokens > w->scene->rules.max_tokens ||
-            t->n_open == MAX_OPEN) {
+        flight *f = flight_at(t, t->n_under_way);
+        if (t->closing.open.load.tokens + next->tokens > w->scene->rules.max_tokens ||
+            f->n == MAX_OPEN) {
             start(w, t);
-            return;
+            continue;
         }
-        t->open[t->n_open++] = w->taken++;
+        f->text[f->n++] = w->taken++;
         dn_closing_add(&t->closing, next->tokens, w->now_ns);
         dn_closing_expect(&t->closing, next->sent_ns, w->now_ns);
         if (dn_closing_is_due(&t->closing, w->now_ns)) {
@@ -128,13 +165,25 @@ static void fill(world *w, thread *t) {
     }
 }
 
-static void finish(world *w, thread *t) {
-    for (int i = 0; i < t->n_open; i++) {
-        w->text[t->open[i]].done_ns = w->now_ns;
+/** As the model thread does: takes what is done, fills a batch with what is at hand, closes it when
+ * it is time, or else waits for the oldest. */
+static void act(world *w, thread *t) {
+    while (t->until_ns <= w->now_ns) {
+        while (t->n_under_way && flight_at(t, 0)->done_ns <= w->now_ns) {
+            finish(w, t);
+        }
+        fill(w, t);
+        if (t->until_ns > w->now_ns) {
+            return;
+        }
+        if (dn_closing_moment(&t->closing, w->now_ns) <= w->now_ns) {
+            start(w, t);
+        } else if (t->n_under_way) {
+            t->until_ns = flight_at(t, 0)->done_ns;
+        } else {
+            return;
+        }
     }
-    t->n_open = 0;
-    t->until_ns = INT64_MAX;
-    dn_closing_scored(&t->closing, t->took_ns);
 }
 
 /** The next instant at which something happens. */
@@ -142,9 +191,8 @@ static int64_t next_event(const world *w) {
     int64_t at_ns = w->come < w->scene->n_texts ? w->text[w->come].sent_ns : INT64_MAX;
     for (int i = 0; i < w->scene->threads; i++) {
         const thread *t = &w->thread[i];
-        int64_t own_ns =
-            t->until_ns != INT64_MAX ? t->until_ns : dn_closing_moment(&t->closing, w->now_ns);
-        own_ns = own_ns < w->now_ns ? w->now_ns : own_ns;
+        int64_t own_ns = t->until_ns > w->now_ns ? t->until_ns
+                                                 : dn_closing_moment(&t->closing, w->now_ns);
         at_ns = own_ns < at_ns ? own_ns : at_ns;
     }
     return at_ns;
@@ -156,14 +204,7 @@ static void step(world *w) {
         w->come++;
     }
     for (int i = 0; i < w->scene->threads; i++) {
-        thread *t = &w->thread[i];
-        if (t->until_ns <= w->now_ns) {
-            finish(w, t);
-        }
-        fill(w, t);
-        if (t->until_ns == INT64_MAX && dn_closing_moment(&t->closing, w->now_ns) <= w->now_ns) {
-            start(w, t);
-        }
+        act(w, &w->thread[i]);
     }
 }
 
@@ -179,7 +220,6 @@ static result play(const scene *s) {
     double most = schedule(s, w->text);
     for (int i = 0; i < s->threads; i++) {
         dn_closing_init(&w->thread[i].closing, s->rules);
-        w->thread[i].until_ns = INT64_MAX;
     }
     while (next_event(w) != INT64_MAX) {
         step(w);
@@ -195,7 +235,8 @@ static result play(const scene *s) {
                 .texts_a_batch = (double)s->n_texts / w->n_batches,
                 .busy = (double)w->busy_ns / (double)w->now_ns / s->threads,
                 .rate_share = (double)s->n_texts / (double)w->now_ns * 1e9 / most,
-                .n_late = w->n_late};
+                .n_late = w->n_late,
+                .most_under_way = w->most_under_way};
     printf("    load %3.0f %%: p50 %6.1f p95 %6.1f worst %6.1f ms, %5.1f texts a batch, busy %3.0f "
            "%%, "
            "late %d\n",
@@ -288,6 +329,41 @@ CASE(p95_survives_a_neighbour) {
     EXPECT(play(&s).p95_ns <= s.rules.slo_ns);
 }
 
+/* ---- several batches under way, as on a device ---- */
+
+static const scene device = {
+    .threads = 1,
+    .lanes = 3,
+    .pack_ns = 100 * US,
+    .call_ns = 100 * US,
+    .token_ns = 40,
+    .noise = 0.1,
+    .rules = {.slo_ns = 10 * MS, .deadline_ns = 5 * MS, .max_tokens = 5632},
+    .burst = 1,
+    .n_texts = 100000};
+
+CASE(p95_holds_with_batches_under_way) {
+    static const double loads[] = {0.05, 0.5, 0.8, 0.95};
+    for (size_t i = 0; i < sizeof loads / sizeof *loads; i++) {
+        scene s = device;
+        s.load = loads[i];
+        EXPECT(play(&s).p95_ns <= s.rules.slo_ns);
+    }
+}
+
+/* What a batch needs of its thread costs nothing while another one is scored. */
+CASE(packing_costs_nothing_while_others_are_scored) {
+    scene s = device;
+    s.load = 1.3;
+    result r = play(&s);
+    EXPECT_INT(r.most_under_way, s.lanes);
+    EXPECT(r.rate_share > 0.93);
+    s.lanes = 1;
+    r = play(&s);
+    EXPECT_INT(r.most_under_way, 1);
+    EXPECT(r.rate_share < 0.8);
+}
+
 /* ---- the rules by themselves ---- */
 
 static dn_closing learned(dn_closing_rules rules) {
@@ -295,7 +371,8 @@ static dn_closing learned(dn_closing_rules rules) {
     dn_closing_init(&c, rules);
     for (int i = 1; i < 200; i++) {
         dn_closing_add(&c, 1 + i % 64 * 8, 0);
-        dn_closing_scored(&c, 10 * MS + 100000 * (1 + i % 64 * 8));
+        dn_closing_batch closed = dn_closing_close(&c, 0);
+        dn_closing_scored(&c, &closed, 10 * MS + 100000 * (1 + i % 64 * 8), 0);
     }
     return c;
 }
@@ -342,9 +419,56 @@ CASE(late_rows_go_at_once_but_do_not_make_small_batches) {
     dn_closing c = learned(plain.rules);
     dn_closing_add(&c, 20, 500 * MS);
     dn_closing_expect(&c, 100 * MS, 500 * MS);
-    EXPECT_INT(c.n_late, 1);
+    EXPECT_INT(c.open.n_late, 1);
     EXPECT(dn_closing_moment(&c, 500 * MS) == DN_AT_ONCE);
     EXPECT(!dn_closing_is_due(&c, 500 * MS));
+}
+
+/* 480 tokens take 58 ms; what comes behind them begins no sooner. */
+CASE(behind_another_batch_there_is_time_to_grow) {
+    dn_closing c = learned(plain.rules);
+    dn_closing_add(&c, 480, 0);
+    dn_closing_expect(&c, 0, 0);
+    dn_closing_batch first = dn_closing_close(&c, 0);
+    EXPECT(first.predicted_ns > 57 * MS && first.predicted_ns < 59 * MS);
+    EXPECT(dn_closing_moment(&c, 0) == INT64_MAX);
+    dn_closing_add(&c, 480, 1 * MS);
+    dn_closing_expect(&c, 1 * MS, 1 * MS);
+    EXPECT(dn_closing_moment(&c, 1 * MS) == first.predicted_ns);
+    dn_closing_batch second = dn_closing_close(&c, 1 * MS);
+    dn_closing_add(&c, 480, 2 * MS);
+    dn_closing_expect(&c, 2 * MS, 2 * MS);
+    EXPECT(dn_closing_moment(&c, 2 * MS) == first.predicted_ns + second.predicted_ns);
+    dn_closing_scored(&c, &first, 40 * MS, 40 * MS); /* sooner than expected */
+    EXPECT(dn_closing_moment(&c, 40 * MS) == 40 * MS + second.predicted_ns);
+    dn_closing_scored(&c, &second, 40 * MS, 80 * MS);
+    EXPECT(dn_closing_moment(&c, 80 * MS) == DN_AT_ONCE);
+}
+
+CASE(behind_another_batch_a_row_is_due_earlier) {
+    dn_closing c = learned(plain.rules);
+    dn_closing_add(&c, 480, 0);
+    dn_closing_expect(&c, 0, 0);
+    dn_closing alone = c;
+    dn_closing_batch first = dn_closing_close(&c, 0);
+    dn_closing_add(&c, 480, 0);
+    dn_closing_expect(&c, 0, 0);
+    EXPECT(!dn_closing_is_due(&alone, 70 * MS) && !dn_closing_is_due(&c, 0)); /* 58 + 58 < 180 */
+    c.free_ns += 70 * MS; /* more under way */
+    EXPECT(dn_closing_is_due(&c, 0));
+    c.free_ns += 70 * MS; /* late whatever is done: full batches are quicker */
+    EXPECT(!dn_closing_is_due(&c, 0));
+    EXPECT(dn_closing_moment(&c, 0) == first.predicted_ns + 140 * MS);
+}
+
+CASE(throughput_waits_until_the_device_is_free) {
+    dn_closing c = learned((dn_closing_rules){.deadline_ns = 20 * MS, .max_tokens = 512});
+    dn_closing_add(&c, 480, 0);
+    dn_closing_batch first = dn_closing_close(&c, 0);
+    dn_closing_add(&c, 30, 1 * MS);
+    EXPECT(dn_closing_moment(&c, 1 * MS) == first.predicted_ns);
+    dn_closing_scored(&c, &first, 3 * MS, 3 * MS);
+    EXPECT(dn_closing_moment(&c, 3 * MS) == 21 * MS);
 }
 
 int main(int argc, char **argv) {

@@ -36,7 +36,7 @@ CASE(a_failure_in_any_part_ends_the_pipeline_and_is_reported) {
     static const int afters[] = {0, 3, 17};
     for (int place = RIG_NOWHERE + 1; place < RIG_PLACES; place++) {
         for (size_t i = 0; i < sizeof afters / sizeof *afters; i++) {
-            bool rare = place == RIG_LETTERS_COMMIT || place == RIG_FLUSH;
+            bool rare = place == RIG_LETTERS_COMMIT || place == RIG_FLUSH || place == RIG_WAIT;
             fail_at((rig_place)place, rare ? (int)i : afters[i]);
             if (dn_failures_in_case) {
                 fprintf(stderr, "tripped at %s\n", rig_place_names[place]);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 const char *const rig_place_names[RIG_PLACES] = {
-    "nowhere", "poll",   "pure stage",    "ordered stage",  "put",          "flush",
+    "nowhere", "poll",   "pure stage",    "ordered stage",  "put",          "flush", "wait",
     "write",   "commit", "letters write", "letters commit", "before commit"};
 
 int64_t rig_value(int32_t partition, int64_t offset) {

@@ -17,6 +17,7 @@ typedef enum rig_place {
     RIG_ORDERED,
     RIG_PUT,
     RIG_FLUSH,
+    RIG_WAIT,
     RIG_WRITE,
     RIG_COMMIT,
     RIG_LETTERS_WRITE,

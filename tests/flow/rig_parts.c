@@ -194,13 +194,15 @@ const dn_stage_ops rig_ordered = {.name = "ordered",
                                   .run = ordered_run,
                                   .close = free};
 
-/* ---- scorer: batches of several chunks, given back youngest first; each adds one to the score
- * ---- */
+/* ---- scorer: batches of several chunks, up to two under way beside the open one, given back
+ * youngest first; each adds one to the score ---- */
+
+enum { UNDER_WAY = 2 };
 
 struct dn_scorer {
     flow_rig *rig;
-    dn_chunk *held, *done;
-    int n_held;
+    dn_chunk *held, *started[UNDER_WAY], *done;
+    int n_held, n_started;
     int64_t since_ns;
 };
 
@@ -215,10 +217,11 @@ static dn_status scorer_open(const void *conf, const dn_scorer_env *env, dn_scor
     return DN_OK;
 }
 
-static void score(dn_scorer *scorer) {
+static dn_status scorer_wait(dn_scorer *scorer) {
     const flow_rig *r = scorer->rig;
-    for (dn_chunk *chunk; (chunk = scorer->held);) {
-        scorer->held = chunk->link;
+    DN_TRY(rig_step(scorer->rig, RIG_WAIT));
+    for (dn_chunk *chunk; (chunk = scorer->started[0]);) {
+        scorer->started[0] = chunk->link;
         for (uint32_t i = 0; i < chunk->n_sel; i++) {
             uint32_t row = chunk->sel[i];
             int64_t *score = &dn_chunk_i64(chunk, r->score_field)[row];
@@ -228,7 +231,24 @@ static void score(dn_scorer *scorer) {
         chunk->link = scorer->done;
         scorer->done = chunk;
     }
+    scorer->started[0] = scorer->started[1];
+    scorer->started[1] = NULL;
+    scorer->n_started--;
+    return DN_OK;
+}
+
+static int scorer_under_way(const dn_scorer *scorer) {
+    return scorer->n_started;
+}
+
+static dn_status start(dn_scorer *scorer) {
+    if (scorer->n_started == UNDER_WAY) {
+        DN_TRY(scorer_wait(scorer));
+    }
+    scorer->started[scorer->n_started++] = scorer->held;
+    scorer->held = NULL;
     scorer->n_held = 0;
+    return DN_OK;
 }
 
 static dn_status scorer_put(dn_scorer *scorer, dn_chunk *chunk) {
@@ -236,10 +256,7 @@ static dn_status scorer_put(dn_scorer *scorer, dn_chunk *chunk) {
     scorer->since_ns = scorer->n_held ? scorer->since_ns : dn_mono_ns();
     chunk->link = scorer->held;
     scorer->held = chunk;
-    if (++scorer->n_held >= scorer->rig->scorer_holds) {
-        score(scorer);
-    }
-    return DN_OK;
+    return ++scorer->n_held >= scorer->rig->scorer_holds ? start(scorer) : DN_OK;
 }
 
 static dn_chunk *scorer_take(dn_scorer *scorer) {
@@ -254,8 +271,7 @@ static dn_chunk *scorer_take(dn_scorer *scorer) {
 static dn_status scorer_flush(dn_scorer *scorer, dn_close_reason reason) {
     (void)reason;
     DN_TRY(rig_step(scorer->rig, RIG_FLUSH));
-    score(scorer);
-    return DN_OK;
+    return scorer->held ? start(scorer) : DN_OK;
 }
 
 static int64_t scorer_deadline(const dn_scorer *scorer) {
@@ -272,6 +288,8 @@ const dn_scorer_ops rig_scorer = {.name = "fake",
                                   .put = scorer_put,
                                   .take = scorer_take,
                                   .flush = scorer_flush,
+                                  .under_way = scorer_under_way,
+                                  .wait = scorer_wait,
                                   .deadline = scorer_deadline,
                                   .close = scorer_close};
 

@@ -12,7 +12,10 @@ enum { MAX_CALLS = 4096, HEADER = 256, N_ALGORITHMS = 3 };
 
 test_gpu test_gpu_state;
 
+static atomic_bool dead; /* a kernel has failed: as with CUDA, nothing works any more */
+
 void test_gpu_reset(void) {
+    dead = false;
     test_gpu_state =
         (test_gpu){.driver = 13000, .n_devices = 1, .capability = 90, .memory_mib = 4096};
 }
@@ -30,7 +33,8 @@ static void read_environment(void) {
                   {"no_blas", &test_gpu_state.no_blas},
                   {"bad_driver", &test_gpu_state.bad_driver},
                   {"dies", &test_gpu_state.dies},
-                  {"lasts", &test_gpu_state.lasts}};
+                  {"lasts", &test_gpu_state.lasts},
+                  {"late", &test_gpu_state.late}};
     const char *text = getenv("DN_TEST_GPU");
     char word[64];
     for (int used = 0; text && sscanf(text, "%63s%n", word, &used) == 1; text += used) {
@@ -77,6 +81,10 @@ typedef union arguments {
         size_t bytes;
     } copy;
     dn_cuda_event event;
+    struct {
+        cudaStream_t stream;
+        int64_t call;
+    } after;
 } arguments;
 
 typedef int call_fn(const arguments *args);
@@ -91,24 +99,48 @@ struct CUgraphExec_st {
     call *call;
 };
 
+/** A late stream's calls are counted from its beginning; those that wait are in a ring. */
 struct CUstream_st {
     dn_cuda_graph recording;
+    call *waiting;
+    int64_t n_issued, n_done;
 };
 
 struct CUevent_st {
     int64_t ns;
+    cudaStream_t stream; /* where it was recorded last, and which of its calls it was */
+    int64_t call;
 };
 
-static atomic_bool dead; /* a kernel has failed: as with CUDA, nothing works any more */
+/** Brings a stream to where so many of its calls are done. */
+static void run_up_to(cudaStream_t stream, int64_t n) {
+    while (stream && stream->n_done < n && stream->n_done < stream->n_issued) {
+        call next = stream->waiting[stream->n_done++ % MAX_CALLS];
+        if (!dead && next.fn(&next.args)) {
+            dead = true;
+        }
+    }
+}
 
-/** Done now, or noted where the stream records. */
+static int defer(cudaStream_t stream, call_fn *fn, const arguments *args) {
+    if (!stream->waiting) {
+        stream->waiting = calloc(MAX_CALLS, sizeof *stream->waiting);
+    }
+    if (stream->n_issued - stream->n_done == MAX_CALLS) {
+        abort();
+    }
+    stream->waiting[stream->n_issued++ % MAX_CALLS] = (call){fn, *args};
+    return 0;
+}
+
+/** Done now, or later, or noted where the stream records. */
 static int issue(cudaStream_t stream, call_fn *fn, const arguments *args) {
     dn_cuda_graph graph = stream ? stream->recording : NULL;
     if (dead) {
         return DIED;
     }
     if (!graph) {
-        return fn(args);
+        return stream && test_gpu_state.late ? defer(stream, fn, args) : fn(args);
     }
     if (graph->n == MAX_CALLS) {
         abort();
@@ -129,9 +161,8 @@ static int fate_of(const char *name) {
 
 /** A kernel that lasts for some runs brings the device down in the next. */
 static void wear(const char *name) {
-    static atomic_int n_run;
     if (test_gpu_state.lasts && strcmp(test_gpu_state.fails, name) == 0) {
-        dead = dead || atomic_fetch_add(&n_run, 1) >= test_gpu_state.lasts;
+        dead = dead || test_gpu_state.n_worn++ >= test_gpu_state.lasts;
     }
 }
 
@@ -368,18 +399,29 @@ static int stream_new(cudaStream_t *out) {
     return 0;
 }
 
+/** Nobody frees what a stream still wants to do. */
 static void stream_free(cudaStream_t stream) {
+    if (stream->n_done < stream->n_issued) {
+        abort();
+    }
+    free(stream->waiting);
     end_object(stream);
 }
 
 static int stream_finish(cudaStream_t stream) {
-    (void)stream;
+    if (stream) {
+        run_up_to(stream, stream->n_issued);
+    }
     return dead ? DIED : 0;
 }
 
+static int run_after(const arguments *args) {
+    run_up_to(args->after.stream, args->after.call);
+    return 0;
+}
+
 static int stream_after(cudaStream_t stream, dn_cuda_event event) {
-    (void)stream, (void)event;
-    return dead ? DIED : 0;
+    return issue(stream, run_after, &(arguments){.after = {event->stream, event->call}});
 }
 
 static int event_new(dn_cuda_event *out) {
@@ -400,12 +442,19 @@ static int event_record(dn_cuda_event event, cudaStream_t stream, bool inside) {
     if (inside != (stream && stream->recording)) {
         abort();
     }
+    event->stream = inside ? NULL : stream;
+    event->call = stream && test_gpu_state.late ? stream->n_issued + 1 : 0;
     return issue(stream, run_record, &(arguments){.event = event});
 }
 
 static int event_finish(dn_cuda_event event) {
-    (void)event;
+    run_up_to(event->stream, event->call);
     return dead ? DIED : 0;
+}
+
+static int event_query(dn_cuda_event event) {
+    bool waits = event->stream && event->stream->n_done < event->call;
+    return dead ? DIED : waits ? DN_CUDA_NOT_READY : 0;
 }
 
 static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {
@@ -475,6 +524,7 @@ const dn_cuda_api dn_cuda_runtime = {
     .event_free = event_free,
     .event_record = event_record,
     .event_finish = event_finish,
+    .event_query = event_query,
     .event_ns = event_ns,
     .capture_begin = capture_begin,
     .capture_end = capture_end,

@@ -1,7 +1,8 @@
 #ifndef DN_TEST_GPU_H
 #define DN_TEST_GPU_H
 /** A GPU made up of the host's memory and plain C (launches.c): what api.c is to a real one.
- * Streams run in order and at once, recordings are lists of calls, matrix products are loops.
+ * Streams run in order and at once, or as late as can be; recordings are lists of calls, matrix
+ * products are loops.
  * Everything that can fail fails on demand: by the fields below, or, where the backend is a library
  * of its own, by DN_TEST_GPU="driver=11000 memory=64" in its environment. */
 #include "kernels/cuda/api.h"
@@ -14,9 +15,11 @@ typedef struct test_gpu {
     char fails[32];                    /**< the launch that fails: "attention", "product" ... */
     int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
     int lasts; /**< nonzero: it does so when it is run once more than that many times */
+    int late;  /**< nonzero: streams do nothing before somebody waits for it */
 
     /* what happened */
     int n_suggested, n_recorded, n_replayed, n_launched;
+    int n_worn; /**< runs of the launch that lasts */
     int64_t memory_bytes, pinned_bytes; /**< held now */
     int n_objects;                      /**< streams, events and graphs that live */
 } test_gpu;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A whole run on the GPU of gpu.h: what its summary and its trace say of the GPU; a kernel fault in mid-run ends it with the
-# error's status, nothing of the open transaction stays, and the same command completes with the same content.
+# error's status, nothing of the open transaction stays, and the same command completes with the same content. From the fault
+# on the GPU is a late one, which does nothing before somebody waits for it: batches are under way beside each other.
 #
 #   run.sh LIBRARY FOLDER_OF_NVML
 . tests/jobs/lib.sh
@@ -21,14 +22,18 @@ for line in 'kernels +cuda cublaslt bf16, GPU 0: Test H200' 'GPU +computed [0-9.
 done
 
 status=0
-DN_TEST_GPU='fails=attention lasts=24' timeout 120 "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" \
+DN_TEST_GPU='fails=attention lasts=24 late=1' timeout 120 "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" \
     --set output="$tmp/faulty" --until end -q "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?
 equal "status after a kernel fault" "$status" 71
 grep -q 'E1504 .*cudaErrorIllegalAddress.*Test H200' "$tmp/err" || fail "its message: $(cat "$tmp/err")"
 files_of() { find "$1" -path '*/rows/*.h5' | wc -l; }
 rows=$(files_of "$tmp/faulty")
 [ "$rows" -lt "$(files_of "$tmp/calm")" ] || fail "the faulty run wrote all of its $rows files"
-tweets "$corpus" "$tmp/faulty" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || fail "started again: $(cat "$tmp/err")"
+DN_TEST_GPU=late=1 tweets "$corpus" "$tmp/faulty" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || fail "started again: $(cat "$tmp/err")"
 verified "$tmp/faulty" >/dev/null
 equal "rows after a fault" "$(content "$tmp/faulty")" "$expected"
+if command -v h5dump >/dev/null; then
+    under_way=$(for file in "$tmp"/faulty/trace/*/*.h5; do h5dump -y -w 1 -d /batches/under_way "$file"; done)
+    grep -qE '^ *[23],?$' <<<"$under_way" || fail "no two batches were under way at once: $under_way"
+fi
 finish

@@ -348,7 +348,8 @@ def main():
         without_leaks(name, suite, [row["text"] for other in HELD_OUT_OF.get(name, made) for row in made[other].validation])
         write(args.out / f"{name}.jsonl", suite.tasks + references(name, suite) + suite.validation)
         if suite.train:
-            write(args.out / f"{name}.train.jsonl", suite.tasks + suite.train)
+            trained = {row["task"] for row in suite.train}
+            write(args.out / f"{name}.train.jsonl", [task for task in suite.tasks if task["task"] in trained] + suite.train)
     return 0
 
 

@@ -27,8 +27,9 @@ void dn_encoded_rows(const dn_encoded *encoded, const dn_examples *from, int *la
  * for what the encoder gives. */
 void dn_encoded_restore(const dn_encoded *encoded, dn_logistic *logistic);
 
-/** The n-grams that at least two examples have, rare ones larger: of bucket b, column[b] - 1 is the
- * column (0: none), and weight[column] what its values are multiplied by. */
+/** The n-grams that at least two examples have, of more than `most` those of the most examples;
+ * rare ones larger: of bucket b, column[b] - 1 is the column (0: none), and weight[column] what its
+ * values are multiplied by. */
 typedef struct dn_grams {
     dn_sparse x;
     int32_t *column;
@@ -36,8 +37,17 @@ typedef struct dn_grams {
 } dn_grams;
 
 /** ownership  the caller: dn_grams_free */
-void dn_count_examples(const dn_examples *from, dn_convention convention, dn_grams *out);
+void dn_count_examples(const dn_examples *from, dn_convention convention, int most, dn_grams *out);
 void dn_grams_free(dn_grams *grams);
 void dn_grams_rows(const dn_grams *grams, const dn_examples *from, int *label, dn_labelled *out);
+
+/** The same without rows: which, and their labels, are the caller's to fill in. */
+void dn_grams_labelled(const dn_grams *grams, dn_labelled *out);
+
+/** bucket[n_columns]: of each column. */
+void dn_grams_buckets(const dn_grams *grams, int32_t *bucket);
+
+/** --suite: a head on n-grams for each head of the model. */
+dn_status dn_fit_suite(const dn_model_options *options);
 
 #endif

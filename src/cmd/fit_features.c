@@ -135,15 +135,28 @@ static void count_grams(const dn_examples *from, dn_convention convention, dn_sp
     dn_ngrams_free(ngrams);
 }
 
-/** Columns for buckets of two examples and more; their weights: how surprising one is. */
-static void choose_columns(dn_grams *g) {
+/** The fewest examples that a bucket must have, so that no more than `most` have as many. */
+static int least_for(const int *n, int most) {
     enum { LEAST = 2 };
+    int least = LEAST;
+    for (int kept = most + 1; kept > most; least++) {
+        kept = 0;
+        for (int bucket = 0; bucket < DN_NGRAM_BUCKETS; bucket++) {
+            kept += n[bucket] >= least;
+        }
+    }
+    return least - 1;
+}
+
+/** Columns for the buckets of the most examples; their weights: how surprising one is. */
+static void choose_columns(dn_grams *g, int most) {
     int *n = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *n);
     for (int64_t at = 0; at < g->x.begin[g->x.n_rows]; at++) {
         n[g->x.column[at]]++;
     }
+    int least = least_for(n, most);
     for (int bucket = 0; bucket < DN_NGRAM_BUCKETS; bucket++) {
-        if (n[bucket] >= LEAST) {
+        if (n[bucket] >= least) {
             double share = (1.0 + g->x.n_rows) / (1.0 + n[bucket]);
             g->weight[g->x.n_columns] = (float)(1 + log(share));
             g->column[bucket] = ++g->x.n_columns;
@@ -167,7 +180,7 @@ static void keep_columns(dn_grams *g) {
     }
 }
 
-void dn_count_examples(const dn_examples *from, dn_convention convention, dn_grams *out) {
+void dn_count_examples(const dn_examples *from, dn_convention convention, int most, dn_grams *out) {
     *out = (dn_grams){
         .x = {.n_rows = from->n,
               .begin = dn_alloc_array((size_t)from->n + 1, sizeof *out->x.begin)},
@@ -175,7 +188,7 @@ void dn_count_examples(const dn_examples *from, dn_convention convention, dn_gra
         .weight = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *out->weight),
     };
     count_grams(from, convention, &out->x);
-    choose_columns(out);
+    choose_columns(out, most);
     keep_columns(out);
 }
 
@@ -192,8 +205,20 @@ static dn_status make_sparse(const void *ctx, const int *row, int n_rows, dn_des
     return DN_OK;
 }
 
-void dn_grams_rows(const dn_grams *g, const dn_examples *from, int *label, dn_labelled *out) {
+void dn_grams_labelled(const dn_grams *g, dn_labelled *out) {
     *out = (dn_labelled){
         .n_columns = g->x.n_columns, .strength = of_grams, .make = make_sparse, .ctx = g};
+}
+
+void dn_grams_rows(const dn_grams *g, const dn_examples *from, int *label, dn_labelled *out) {
+    dn_grams_labelled(g, out);
     label_rows(from, label, out);
+}
+
+void dn_grams_buckets(const dn_grams *grams, int32_t *bucket) {
+    for (int32_t b = 0; b < DN_NGRAM_BUCKETS; b++) {
+        if (grams->column[b]) {
+            bucket[grams->column[b] - 1] = b;
+        }
+    }
 }

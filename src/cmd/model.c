@@ -2,6 +2,7 @@
 #include "base/home.h"
 #include "base/memory.h"
 #include "cmd/model_parts.h"
+#include "model/grams.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ static const char help[] =
     "  import     makes a Dunlin directory of a Hugging Face one: checks it, copies what is "
     "needed, adds the \"dunlin\"\n"
     "             object to config.json\n"
-    "  bench      tokens/s at the lengths of tweets, and the share of the measured peak\n"
+    "  bench      tokens/s at the lengths of tweets, and the share of the measured peak; of a "
+    "model on n-grams texts/s\n"
     "  compare    two backends or precisions on the same texts: largest logit difference and label "
     "flips of each head\n"
     "  eval       how good the heads are on labelled texts: the metric of each task with a 95 % "
@@ -59,6 +61,8 @@ static const char help[] =
     "             or a model on n-grams where that is better, which jobs use at once. FILE: JSON "
     "Lines, TSV or CSV with a header\n"
     "  outliers   which inputs of each layer int8 should keep apart, for DIR/outliers.json\n\n"
+    "For score, describe, check, bench, eval and calibrate DIR may be a model on n-grams, as fit "
+    "makes it.\n"
     "A line that is not UTF-8 gives {\"error\": ...}; the others go on, and the exit status is 65 "
     "at the end.\n\n"
     "Options:\n"
@@ -69,7 +73,7 @@ static const char help[] =
     "      --texts FILE       compare, outliers: a text a line (compare's default: random tokens "
     "at "
     "the lengths of\n"
-    "                         tweets)\n"
+    "                         tweets); bench of n-grams: instead of made-up tweets\n"
     "      --suite SUITE      compare: the labelled texts of a suite (see eval); also compares the "
     "metrics of the heads\n"
     "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
@@ -146,20 +150,21 @@ typedef struct action {
     const char *operands;       /**< as they are written: one or two words */
     bool csv;                   /**< --output csv too */
     dn_status (*run)(const dn_model_options *options);
+    dn_status (*run_grams)(const dn_model_options *options); /**< of a model on n-grams; NULL: no */
 } action;
 
 static const action actions[] = {
-    {"tokenize", "", "DIR", false, dn_model_cmd_tokenize},
-    {"score", "b", "DIR", false, dn_model_cmd_score},
-    {"describe", "b", "DIR", false, dn_model_cmd_describe},
-    {"check", "b", "DIR", false, dn_model_cmd_check},
-    {"import", "hnmy", "FROM TO", false, dn_model_cmd_import},
-    {"bench", "bkjro", "DIR", false, dn_model_cmd_bench},
-    {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare},
-    {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval},
-    {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate},
-    {"fit", "bhelxcui", "DIR", false, dn_model_cmd_fit},
-    {"outliers", "bt", "DIR", false, dn_model_cmd_outliers},
+    {"tokenize", "", "DIR", false, dn_model_cmd_tokenize, NULL},
+    {"score", "b", "DIR", false, dn_model_cmd_score, dn_model_cmd_score},
+    {"describe", "b", "DIR", false, dn_model_cmd_describe, dn_grams_cmd_describe},
+    {"check", "b", "DIR", false, dn_model_cmd_check, dn_grams_cmd_check},
+    {"import", "hnmy", "FROM TO", false, dn_model_cmd_import, NULL},
+    {"bench", "bkjrot", "DIR", false, dn_model_cmd_bench, dn_grams_cmd_bench},
+    {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare, NULL},
+    {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval, dn_model_cmd_eval},
+    {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate, dn_model_cmd_calibrate},
+    {"fit", "bhelxcuis", "DIR", false, dn_model_cmd_fit, NULL},
+    {"outliers", "bt", "DIR", false, dn_model_cmd_outliers, NULL},
     {0},
 };
 
@@ -216,6 +221,18 @@ static const char *option_name(char letter) {
     return "output";
 }
 
+static dn_status run_on_grams(const action *a, const dn_model_options *options) {
+    if (!a->run_grams) {
+        return DN_FAIL(CONFIG, "%s: is a model on n-grams, and model %s is for encoders",
+                       options->dir, a->name);
+    }
+    if (options->backend && !options->against) {
+        return dn_cmd_usage("model", "--backend %s: a model on n-grams has no kernels to choose",
+                            options->backend);
+    }
+    return a->run_grams(options);
+}
+
 static dn_status run_action(const action *a, int n, char **operand, dn_model_options *options,
                             const char *given) {
     if (n != (strchr(a->operands, ' ') ? 2 : 1)) {
@@ -231,7 +248,8 @@ static dn_status run_action(const action *a, int n, char **operand, dn_model_opt
     }
     options->dir = dn_home_find(operand[0]);
     options->to = n > 1 ? operand[1] : NULL;
-    dn_status status = a->run(options);
+    dn_status status =
+        dn_gram_model_found(options->dir) ? run_on_grams(a, options) : a->run(options);
     free(options->dir);
     return status;
 }

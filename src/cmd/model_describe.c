@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static void print_head(const dn_model_head *head) {
+void dn_model_print_head(const dn_model_head *head) {
     printf("head     %-12s %-9s", head->name, dn_head_kind_names[head->kind]);
     if (!head->labels) {
         printf(" %d numbers", head->n_labels);
@@ -33,7 +33,7 @@ dn_status dn_model_cmd_describe(const dn_model_options *options) {
     printf("texts    normalised as '%s', in %s\n", info->normalise,
            info->languages->n ? languages : "any language");
     for (int h = 0; h < info->n_model_heads; h++) {
-        print_head(&info->model_head[h]);
+        dn_model_print_head(&info->model_head[h]);
     }
     dn_model_close(model);
     return DN_OK;

@@ -2,6 +2,7 @@
 #include "base/home.h"
 #include "base/memory.h"
 #include "cmd/eval.h"
+#include "model/grams.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,26 @@ static void add_side(evaluating *e, const char *dir, const dn_kernels *kernels, 
                           : dn_format("%s %s", kernels->precision, kernels->isa);
 }
 
+static bool is_grams(const char *dir) {
+    char *found = dn_home_find(dir);
+    bool is = dn_gram_model_found(found);
+    free(found);
+    return is;
+}
+
+/** A model on n-grams has one way to compute. */
+static void add_grams(evaluating *e, const char *dir, bool with_dir) {
+    dn_eval_side *side = &e->side[e->n_sides++];
+    side->dir = dn_home_find(dir);
+    side->name = dn_format("%s%sn-grams", with_dir ? dir : "", with_dir ? " " : "");
+}
+
 /** Each of the comma-separated backends; one, the best of this machine, where none is named. */
 static dn_status add_sides(evaluating *e, const char *dir, const char *backends, bool with_dir) {
+    if (is_grams(dir)) {
+        add_grams(e, dir, with_dir);
+        return DN_OK;
+    }
     char *names = dn_strdup(backends ? backends : ""), *rest = names, *name = NULL;
     dn_status status = DN_OK;
     int n = 0;

@@ -35,9 +35,28 @@ typedef struct fitting {
 
 /* ---- before anything is read through the model ---- */
 
+static dn_status check_out(const dn_model_options *o) {
+    return o->out && access(o->out, F_OK) == 0
+               ? DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out)
+               : DN_OK;
+}
+
+static dn_status check_suite_options(const dn_model_options *o) {
+    if (o->head || o->examples || o->labels || o->text || o->label) {
+        return dn_cmd_usage("model", "--suite SUITE: has the labels and the names of the heads");
+    }
+    if (o->kind && strcmp(o->kind, "ngrams") != 0) {
+        return dn_cmd_usage("model", "--kind %s: --suite makes models on n-grams", o->kind);
+    }
+    return check_out(o);
+}
+
 static dn_status check_options(const dn_model_options *o) {
+    if (o->suite) {
+        return check_suite_options(o);
+    }
     if (!o->head || !o->examples) {
-        return dn_cmd_usage("model", "fit needs --head NAME and --examples FILE");
+        return dn_cmd_usage("model", "fit needs --head NAME and --examples FILE, or --suite SUITE");
     }
     if (o->labels && (o->text || o->label)) {
         return dn_cmd_usage("model", "--labels FILE: the files have no columns to name");
@@ -50,9 +69,7 @@ static dn_status check_options(const dn_model_options *o) {
     if (!known) {
         return dn_cmd_usage("model", "--kind %s: is none of auto, encoder, ngrams", o->kind);
     }
-    if (o->out && access(o->out, F_OK) == 0) {
-        return DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out);
-    }
+    DN_TRY(check_out(o));
     return dn_new_head_check(o->dir, o->head);
 }
 
@@ -81,7 +98,7 @@ static dn_status expect(fitting *f) {
     DN_TRY(dn_encode_examples(f->options->dir, f->kernels, &f->examples, &f->encoded));
     dn_encoded_rows(&f->encoded, &f->examples, f->encoder.label, &f->encoder.rows);
     DN_TRY(dn_folds_expect(&f->encoder.rows, &f->encoder.expected));
-    dn_count_examples(&f->examples, f->convention, &f->grams);
+    dn_count_examples(&f->examples, f->convention, DN_NGRAM_BUCKETS, &f->grams);
     dn_grams_rows(&f->grams, &f->examples, f->ngrams.label, &f->ngrams.rows);
     return dn_folds_expect(&f->ngrams.rows, &f->ngrams.expected);
 }
@@ -182,15 +199,6 @@ static dn_status write_head(fitting *f) {
     return DN_OK;
 }
 
-/** Columns are numbered by rising bucket. */
-static void list_buckets(const dn_grams *grams, int32_t *bucket) {
-    for (int32_t b = 0; b < DN_NGRAM_BUCKETS; b++) {
-        if (grams->column[b]) {
-            bucket[grams->column[b] - 1] = b;
-        }
-    }
-}
-
 static dn_status write_grams(fitting *f) {
     static const char *const rules[] = {
         [DN_CONVENTION_TWEETEVAL] = "tweeteval", [DN_CONVENTION_NONE] = "none"};
@@ -202,14 +210,19 @@ static dn_status write_grams(fitting *f) {
         logistic.weight[i] *= grams->weight[i / n_labels];
     }
     int32_t *bucket = dn_alloc_array(n, sizeof *bucket);
-    list_buckets(grams, bucket);
+    dn_grams_buckets(grams, bucket);
     dn_new_head head = {.name = f->options->head,
                         .n_labels = f->examples.n_labels,
                         .width = grams->x.n_columns,
                         .label = f->examples.name,
                         .weight = logistic.weight,
                         .bias = logistic.bias};
-    dn_status status = dn_gram_model_write(f->options->out, &head, bucket, rules[f->convention]);
+    dn_gram_parts parts = {.head = &head,
+                           .n_heads = 1,
+                           .n_columns = grams->x.n_columns,
+                           .bucket = bucket,
+                           .normalise = rules[f->convention]};
+    dn_status status = dn_gram_model_write(f->options->out, &parts);
     free(bucket);
     dn_logistic_free(&logistic);
     DN_TRY(status);
@@ -223,6 +236,9 @@ static dn_status write_grams(fitting *f) {
 
 static dn_status fit(fitting *f) {
     DN_TRY(check_options(f->options));
+    if (f->options->suite) {
+        return dn_fit_suite(f->options);
+    }
     DN_TRY(read_examples(f));
     DN_TRY(open_model(f));
     DN_TRY(expect(f));

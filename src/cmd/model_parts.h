@@ -29,6 +29,14 @@ dn_status dn_model_cmd_outliers(const dn_model_options *options);
 dn_status dn_model_cmd_calibrate(const dn_model_options *options);
 dn_status dn_model_cmd_fit(const dn_model_options *options);
 
+/** The same of a model on n-grams. */
+dn_status dn_grams_cmd_describe(const dn_model_options *options);
+dn_status dn_grams_cmd_check(const dn_model_options *options);
+dn_status dn_grams_cmd_bench(const dn_model_options *options);
+
+/** A line of `describe`. */
+void dn_model_print_head(const dn_model_head *head);
+
 /** What a batch gave for one of its rows, as an object: "labels" (softmax: the most probable;
  * sigmoid: those above 0.5), "scores", and where the model has such heads "entities"
  * (model/spans.h) and "embeddings". `score` as dn_model_score made it. */

@@ -35,15 +35,22 @@ static void round_to_bf16(const float *x, uint64_t n, unsigned char *out) {
     }
 }
 
+void dn_bf16_write_floats(const float *x, uint64_t n, FILE *out) {
+    static _Thread_local unsigned char bytes[2 * BLOCK];
+    for (uint64_t at = 0; at < n; at += BLOCK) {
+        uint64_t part = n - at < BLOCK ? n - at : BLOCK;
+        round_to_bf16(x + at, part, bytes);
+        fwrite(bytes, 2, part, out);
+    }
+}
+
 static dn_status write_tensor(void *ctx, const dn_safetensors *file, const dn_tensor *tensor,
                               bool needed) {
     static _Thread_local float values[BLOCK];
-    static _Thread_local unsigned char bytes[2 * BLOCK];
     for (uint64_t at = 0; needed && at < tensor->n_elements; at += BLOCK) {
         uint64_t rest = tensor->n_elements - at, n = rest < BLOCK ? rest : BLOCK;
         DN_TRY(dn_tensor_floats(file, tensor, at, n, values));
-        round_to_bf16(values, n, bytes);
-        fwrite(bytes, 2, n, ctx);
+        dn_bf16_write_floats(values, n, ctx);
     }
     return DN_OK;
 }

@@ -9,4 +9,7 @@
  * even; *n_left: how many were not. Errors of the file are the caller's to look for (ferror). */
 dn_status dn_bf16_write(const dn_checkpoint *checkpoint, FILE *out, int *n_left);
 
+/** Numbers, all finite, rounded alike. */
+void dn_bf16_write_floats(const float *x, uint64_t n, FILE *out);
+
 #endif

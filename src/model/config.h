@@ -32,7 +32,7 @@ typedef struct dn_embedding_form {
 } dn_embedding_form;
 
 typedef struct dn_config {
-    const dn_family *family;
+    const dn_family *family; /**< NULL: heads without an encoder */
     int hidden, layers, heads, intermediate, vocabulary, types;
     int embedding;      /**< width of the embedding tables */
     int position_rows;  /**< of the position table */
@@ -68,7 +68,8 @@ void dn_config_want_features(dn_config *config);
 void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
                            char *out);
 
-/** heads.c: everything below the shape. */
+/** heads.c: everything below the shape. Without a family (model/grams.h) there is no encoder:
+ * listed heads, which pool nothing, and no limit of tokens. */
 dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_config *config);
 
 #endif

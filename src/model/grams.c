@@ -1,43 +1,77 @@
 #include "model/grams.h"
 
 #include "base/memory.h"
+#include "io/sha256.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CONFIG_BYTES = 4 << 20 };
+enum { MAX_CONFIG_BYTES = 4 << 20, ALIGN = 64, LANES = 16, AT_ONCE = 64 };
 static const char model_type[] = "dunlin-ngrams";
 
 struct dn_gram_model {
-    dn_json *doc; /**< keeps the names alive */
+    dn_config config;
     dn_safetensors *file;
-    dn_model_head head;
-    int n_columns;
-    int32_t *column;      /**< [DN_NGRAM_BUCKETS]: + 1; 0: none */
-    float *weight, *bias; /**< [n_columns][n_labels], [n_labels] */
+    char *dir, sha256[DN_SHA256_HEX];
+    dn_model_info info;
+    int n_columns, lanes, stride; /**< floats: of a step, of a row */
+    int32_t *row;  /**< [DN_NGRAM_BUCKETS]: where its weights begin; 0: row 0, which is all 0 */
+    float *weight; /**< [1 + n_columns][stride] */
+    float *bias;   /**< [stride] */
 };
 
 /* ---- config.json ---- */
 
-static dn_status read_labels(const dn_json_at *list, dn_gram_model *model) {
-    size_t n = dn_json_count(list);
-    if (n < 2 || n > DN_MAX_LABELS) {
-        return dn_json_fail(list, "has %zu labels, expected 2 to %d", n, DN_MAX_LABELS);
+static char *config_path(const char *dir) {
+    return dn_format("%s/config.json", dir);
+}
+
+bool dn_gram_model_found(const char *dir) {
+    char *path = config_path(dir);
+    const char *word = "";
+    dn_json *doc = NULL;
+    dn_json_at at;
+    if (dn_json_load(path, MAX_CONFIG_BYTES, DN_E_MODEL, &doc) == DN_OK) {
+        dn_json_at root = dn_json_root(doc);
+        if (dn_json_find(&root, "model_type", &at) && dn_json_text(&at, &word) != DN_OK) {
+            word = "";
+        }
     }
-    const char **labels = dn_alloc_array(n + 1, sizeof *labels);
-    labels[n] = DN_UNDECIDED;
-    model->head.labels = labels;
-    model->head.n_labels = (int)n;
-    for (size_t i = 0; i < n; i++) {
-        dn_json_at item = dn_json_item(list, i);
-        DN_TRY(dn_json_text(&item, &labels[i]));
+    bool found = strcmp(word, model_type) == 0;
+    dn_json_free(doc);
+    free(path);
+    return found;
+}
+
+static dn_status check_rule(const dn_json_at *dunlin) {
+    dn_json_at at;
+    int64_t rule;
+    if (!dn_json_find(dunlin, "ngrams", &at)) {
+        return dn_json_fail(dunlin,
+                            "has no \"ngrams\": an older version made this model, whose n-grams "
+                            "were numbered otherwise; fit it anew");
+    }
+    DN_TRY(dn_json_int(&at, 0, INT32_MAX, &rule));
+    return rule == DN_NGRAMS_RULE
+               ? DN_OK
+               : dn_json_fail(&at, "is %lld: n-grams are numbered by rule %d here; fit it anew",
+                              (long long)rule, DN_NGRAMS_RULE);
+}
+
+static dn_status check_heads(const dn_json_at *heads, const dn_config *config) {
+    for (int i = 0; i < config->n_model_heads; i++) {
+        const dn_model_head *head = &config->model_head[i];
+        if (head->kind > DN_HEAD_SIGMOID) {
+            return dn_json_fail(heads, "head %s is of kind %s; n-grams answer softmax and sigmoid",
+                                head->name, dn_head_kind_names[head->kind]);
+        }
     }
     return DN_OK;
 }
 
 static dn_status read_config(dn_gram_model *model) {
-    dn_json_at root = dn_json_root(model->doc), at, dunlin, heads;
+    dn_json_at root = dn_json_root(model->config.doc), at, dunlin, heads;
     const char *type;
     DN_TRY(dn_json_need(&root, "model_type", DN_JSON_TEXT, &at));
     DN_TRY(dn_json_text(&at, &type));
@@ -48,20 +82,15 @@ static dn_status read_config(dn_gram_model *model) {
                             type, model_type);
     }
     DN_TRY(dn_json_need(&root, "dunlin", DN_JSON_OBJECT, &dunlin));
+    DN_TRY(check_rule(&dunlin));
     DN_TRY(dn_json_need(&dunlin, "heads", DN_JSON_ARRAY, &heads));
-    if (dn_json_count(&heads) != 1) {
-        return dn_json_fail(&heads, "has %zu heads, expected 1", dn_json_count(&heads));
-    }
-    dn_json_at head = dn_json_item(&heads, 0);
-    DN_TRY(dn_json_need(&head, "name", DN_JSON_TEXT, &at));
-    DN_TRY(dn_json_text(&at, &model->head.name));
-    DN_TRY(dn_json_need(&head, "labels", DN_JSON_ARRAY, &at));
-    return read_labels(&at, model);
+    DN_TRY(dn_config_read_heads(model->dir, &root, &model->config));
+    return check_heads(&heads, &model->config);
 }
 
 /* ---- model.safetensors ---- */
 
-/** Whatever stands in the file: buckets are within the table, no two columns share one. */
+/** Whatever stands in the file: buckets are within the table, and rise. */
 static dn_status read_buckets(dn_gram_model *model) {
     const dn_tensor *tensor = dn_safetensors_find(model->file, "ngrams.bucket");
     const char *path = dn_safetensors_path(model->file);
@@ -71,75 +100,181 @@ static dn_status read_buckets(dn_gram_model *model) {
                        DN_NGRAM_BUCKETS);
     }
     model->n_columns = (int)tensor->n_elements;
-    model->column = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *model->column);
-    for (int i = 0; i < model->n_columns; i++) {
+    model->row = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *model->row);
+    for (int i = 0, last = -1; i < model->n_columns; i++) {
         int32_t bucket;
         memcpy(&bucket, (const char *)tensor->data + (size_t)i * sizeof bucket, sizeof bucket);
-        if (bucket < 0 || bucket >= DN_NGRAM_BUCKETS || model->column[bucket]) {
-            return DN_FAIL(MODEL, "%s: ngrams.bucket[%d] is %d: twice there, or not below %d", path,
-                           i, bucket, DN_NGRAM_BUCKETS);
+        if (bucket <= last || bucket >= DN_NGRAM_BUCKETS) {
+            return DN_FAIL(MODEL,
+                           "%s: ngrams.bucket[%d] is %d: not above the one before it, or "
+                           "not below %d",
+                           path, i, bucket, DN_NGRAM_BUCKETS);
         }
-        model->column[bucket] = i + 1;
+        model->row[bucket] = (i + 1) * model->stride;
+        last = bucket;
     }
     return DN_OK;
 }
 
-static dn_status read_floats(dn_gram_model *model, const char *what, int n_dims,
-                             const uint64_t *dim, float **out) {
+/** Tensor heads.NAME.`what` [n][n_labels] into the head's part of each row of `to`. */
+static dn_status read_floats(const dn_gram_model *model, const dn_model_head *head,
+                             const char *what, int n_dims, float *to) {
     char name[256];
     const dn_tensor *tensor;
-    snprintf(name, sizeof name, "heads.%s.%s", model->head.name, what);
-    DN_TRY(dn_safetensors_need(model->file, name, n_dims, dim, &tensor));
-    *out = dn_alloc_array(tensor->n_elements, sizeof **out);
-    return dn_tensor_floats(model->file, tensor, 0, tensor->n_elements, *out);
+    size_t n_labels = (size_t)head->n_labels, stride = (size_t)model->stride;
+    uint64_t dim[] = {(uint64_t)model->n_columns, n_labels};
+    snprintf(name, sizeof name, "heads.%s.%s", head->name, what);
+    DN_TRY(dn_safetensors_need(model->file, name, n_dims, dim + 2 - n_dims, &tensor));
+    for (uint64_t i = 0; i < tensor->n_elements / n_labels; i++) {
+        float *at = to + i * stride + head->begin;
+        DN_TRY(dn_tensor_floats(model->file, tensor, i * n_labels, n_labels, at));
+        for (size_t k = 0; k < n_labels; k++) {
+            at[k] /= head->temperature;
+        }
+    }
+    return DN_OK;
 }
 
 static dn_status read_weights(dn_gram_model *model) {
-    uint64_t n_labels = (uint64_t)model->head.n_labels;
+    size_t stride = (size_t)model->stride;
     DN_TRY(read_buckets(model));
-    DN_TRY(read_floats(model, "bias", 1, &n_labels, &model->bias));
-    return read_floats(model, "weight", 2, (uint64_t[]){(uint64_t)model->n_columns, n_labels},
-                       &model->weight);
+    size_t n = ((size_t)model->n_columns + 1) * stride;
+    model->weight = dn_alloc_aligned(ALIGN, n * sizeof *model->weight);
+    model->bias = dn_alloc_aligned(ALIGN, stride * sizeof *model->bias);
+    memset(model->weight, 0, n * sizeof *model->weight);
+    memset(model->bias, 0, stride * sizeof *model->bias);
+    for (int i = 0; i < model->config.n_model_heads; i++) {
+        const dn_model_head *head = &model->config.model_head[i];
+        DN_TRY(read_floats(model, head, "bias", 1, model->bias));
+        DN_TRY(read_floats(model, head, "weight", 2, model->weight + stride));
+    }
+    return DN_OK;
+}
+
+/* ---- the model ---- */
+
+/** Rows of 4, 8 or a multiple of 16 floats, so that they are added in steps of one size. */
+static void choose_stride(dn_gram_model *model) {
+    int width = model->config.score_width;
+    model->lanes = width <= 4 ? 4 : width <= 8 ? 8 : LANES;
+    model->stride = (width + model->lanes - 1) / model->lanes * model->lanes;
+}
+
+static void fill_info(dn_gram_model *model) {
+    const dn_config *config = &model->config;
+    model->info = (dn_model_info){
+        .dir = model->dir,
+        .architecture = model_type,
+        .n_model_heads = config->n_model_heads,
+        .model_head = config->model_head,
+        .score_width = config->score_width,
+        .sha256 = model->sha256,
+        .normalise = config->normalise,
+        .languages = &config->languages,
+        .n_parts = 1,
+        .weight_bytes = ((int64_t)model->n_columns + 1) * model->stride * (int64_t)sizeof(float) +
+                        DN_NGRAM_BUCKETS * (int64_t)sizeof *model->row,
+    };
+}
+
+static dn_status open_files(dn_gram_model *model, const char *config, const char *weights) {
+    dn_span all;
+    DN_TRY(dn_json_load(config, MAX_CONFIG_BYTES, DN_E_MODEL, &model->config.doc));
+    DN_TRY(read_config(model));
+    choose_stride(model);
+    DN_TRY(dn_safetensors_open(weights, &model->file));
+    DN_TRY(read_weights(model));
+    all.ptr = dn_safetensors_bytes(model->file, &all.len);
+    return dn_sha256(all, model->sha256);
 }
 
 dn_status dn_gram_model_open(const char *dir, dn_gram_model **out) {
     dn_gram_model *model = dn_alloc(sizeof *model);
-    char *config = dn_format("%s/config.json", dir),
-         *weights = dn_format("%s/model.safetensors", dir);
-    dn_status status;
-    model->head = (dn_model_head){.kind = DN_HEAD_SOFTMAX, .temperature = 1};
-    DN_TRY_GO(dn_json_load(config, MAX_CONFIG_BYTES, DN_E_MODEL, &model->doc), done);
-    DN_TRY_GO(read_config(model), done);
-    DN_TRY_GO(dn_safetensors_open(weights, &model->file), done);
-    status = read_weights(model);
-done:
+    model->dir = dn_strdup(dir);
+    char *config = config_path(dir), *weights = dn_format("%s/model.safetensors", dir);
+    dn_status status = open_files(model, config, weights);
     free(config);
     free(weights);
     if (status != DN_OK) {
         dn_gram_model_close(model);
         return status;
     }
+    fill_info(model);
     *out = model;
     return DN_OK;
 }
 
 void dn_gram_model_close(dn_gram_model *model) {
     if (model) {
-        free((void *)(uintptr_t)model->head.labels);
-        free(model->column);
+        free(model->row);
         free(model->weight);
         free(model->bias);
         dn_safetensors_close(model->file);
-        dn_json_free(model->doc);
+        dn_config_free(&model->config);
+        free(model->dir);
         free(model);
     }
 }
 
-const dn_model_head *dn_gram_model_head(const dn_gram_model *model) {
-    return &model->head;
+const dn_model_info *dn_gram_model_describe(const dn_gram_model *model) {
+    return &model->info;
+}
+
+int dn_gram_model_columns(const dn_gram_model *model) {
+    return model->n_columns;
 }
 
 /* ---- scores ---- */
+
+/** A few n-grams: where their weights stand, and their values. */
+typedef struct terms {
+    const float *row[AT_ONCE];
+    float value[AT_ONCE];
+    int n;
+} terms;
+
+/** sum[lanes] += the rows' columns from `first` on. `lanes` is known where this is inlined. */
+static inline void add(const terms *t, int first, int lanes, float *sum) {
+    float own[LANES];
+    memcpy(own, sum, (size_t)lanes * sizeof *own);
+    for (int i = 0; i < t->n; i++) {
+        const float *row = t->row[i] + first;
+        for (int k = 0; k < lanes; k++) {
+            own[k] += t->value[i] * row[k];
+        }
+    }
+    memcpy(sum, own, (size_t)lanes * sizeof *own);
+}
+
+static void add_terms(const dn_gram_model *model, const terms *t, int first, float *sum) {
+    if (model->lanes == 4) {
+        add(t, first, 4, sum);
+    } else if (model->lanes == 8) {
+        add(t, first, 8, sum);
+    } else {
+        add(t, first, LANES, sum);
+    }
+}
+
+/** A step of columns after the other, over all n-grams: rows of more than one step are rare. */
+static void sum_up(const dn_gram_model *model, const dn_ngram *gram, int n, float *logit) {
+    int width = model->config.score_width;
+    for (int first = 0; first < width; first += model->lanes) {
+        float sum[LANES];
+        memcpy(sum, model->bias + first, (size_t)model->lanes * sizeof *sum);
+        for (int i = 0; i < n; i += AT_ONCE) {
+            terms t = {.n = n - i < AT_ONCE ? n - i : AT_ONCE};
+            for (int k = 0; k < t.n; k++) {
+                t.row[k] = model->weight + model->row[gram[i + k].bucket];
+                t.value[k] = gram[i + k].value;
+                __builtin_prefetch(t.row[k] + first);
+            }
+            add_terms(model, &t, first, sum);
+        }
+        int left = width - first < model->lanes ? width - first : model->lanes;
+        memcpy(logit + first, sum, (size_t)left * sizeof *logit);
+    }
+}
 
 static void softmax(int n, float *x) {
     float most = x[0], sum = 0;
@@ -155,17 +290,24 @@ static void softmax(int n, float *x) {
     }
 }
 
+static void sigmoid(int n, float *x) {
+    for (int k = 0; k < n; k++) {
+        x[k] = 1 / (1 + expf(-x[k]));
+    }
+}
+
+void dn_gram_model_logits(const dn_gram_model *model, dn_ngrams *ngrams, dn_span text,
+                          float *logit) {
+    const dn_ngram *gram;
+    int n = dn_ngrams_of(ngrams, text, &gram);
+    sum_up(model, gram, n, logit);
+}
+
 void dn_gram_model_score(const dn_gram_model *model, dn_ngrams *ngrams, dn_span text,
                          float *score) {
-    const dn_ngram *gram;
-    int n = dn_ngrams_of(ngrams, text, &gram), n_labels = model->head.n_labels;
-    memcpy(score, model->bias, (size_t)n_labels * sizeof *score);
-    for (int i = 0; i < n; i++) {
-        int32_t column = model->column[gram[i].bucket] - 1;
-        const float *w = model->weight + (size_t)(column < 0 ? 0 : column) * (size_t)n_labels;
-        for (int k = 0; column >= 0 && k < n_labels; k++) {
-            score[k] += gram[i].value * w[k];
-        }
+    dn_gram_model_logits(model, ngrams, text, score);
+    for (int i = 0; i < model->config.n_model_heads; i++) {
+        const dn_model_head *head = &model->config.model_head[i];
+        (head->kind == DN_HEAD_SOFTMAX ? softmax : sigmoid)(head->n_labels, score + head->begin);
     }
-    softmax(n_labels, score);
 }

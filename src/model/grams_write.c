@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "model/bf16.h"
 #include "model/grams.h"
 #include "model/safetensors_write.h"
 
@@ -8,18 +9,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void write_config(const dn_new_head *head, const char *normalise, FILE *file) {
+static void write_config(const dn_gram_parts *parts, FILE *file) {
     dn_out out = {0};
     dn_out_open(&out, '{');
     dn_out_key(&out, "model_type");
     dn_out_string(&out, DN_SPAN("dunlin-ngrams"));
     dn_out_key(&out, "dunlin");
     dn_out_open(&out, '{');
+    dn_out_key(&out, "ngrams");
+    dn_out_i64(&out, DN_NGRAMS_RULE);
     dn_out_key(&out, "normalise");
-    dn_out_string(&out, dn_span_of(normalise));
+    dn_out_string(&out, dn_span_of(parts->normalise));
     dn_out_key(&out, "heads");
     dn_out_open(&out, '[');
-    dn_new_head_print(head, &out);
+    for (int i = 0; i < parts->n_heads; i++) {
+        dn_new_head_print(&parts->head[i], &out);
+    }
     dn_out_close(&out, ']');
     dn_out_close(&out, '}');
     dn_out_close(&out, '}');
@@ -28,20 +33,36 @@ static void write_config(const dn_new_head *head, const char *normalise, FILE *f
     dn_out_free(&out);
 }
 
-static void write_weights(const dn_new_head *head, const int32_t *bucket, FILE *file) {
+static void write_floats(const dn_gram_parts *parts, const float *x, size_t n, FILE *file) {
+    if (parts->narrow) {
+        dn_bf16_write_floats(x, n, file);
+    } else {
+        fwrite(x, sizeof *x, n, file);
+    }
+}
+
+static void write_weights(const dn_gram_parts *parts, FILE *file) {
     char name[256];
     dn_tensor_header header;
-    uint64_t width = (uint64_t)head->width, n_labels = (uint64_t)head->n_labels;
+    dn_dtype dtype = parts->narrow ? DN_DT_BF16 : DN_DT_F32;
+    uint64_t width = (uint64_t)parts->n_columns;
     dn_tensor_header_open(&header);
     dn_tensor_header_add(&header, "ngrams.bucket", DN_DT_I32, 1, &width);
-    snprintf(name, sizeof name, "heads.%s.weight", head->name);
-    dn_tensor_header_add(&header, name, DN_DT_F32, 2, (uint64_t[]){width, n_labels});
-    snprintf(name, sizeof name, "heads.%s.bias", head->name);
-    dn_tensor_header_add(&header, name, DN_DT_F32, 1, &n_labels);
+    for (int i = 0; i < parts->n_heads; i++) {
+        const dn_new_head *head = &parts->head[i];
+        uint64_t dim[] = {width, (uint64_t)head->n_labels};
+        snprintf(name, sizeof name, "heads.%s.weight", head->name);
+        dn_tensor_header_add(&header, name, dtype, 2, dim);
+        snprintf(name, sizeof name, "heads.%s.bias", head->name);
+        dn_tensor_header_add(&header, name, dtype, 1, dim + 1);
+    }
     dn_tensor_header_write(&header, file);
-    fwrite(bucket, sizeof *bucket, width, file);
-    fwrite(head->weight, sizeof *head->weight, width * n_labels, file);
-    fwrite(head->bias, sizeof *head->bias, n_labels, file);
+    fwrite(parts->bucket, sizeof *parts->bucket, width, file);
+    for (int i = 0; i < parts->n_heads; i++) {
+        const dn_new_head *head = &parts->head[i];
+        write_floats(parts, head->weight, width * (size_t)head->n_labels, file);
+        write_floats(parts, head->bias, (size_t)head->n_labels, file);
+    }
 }
 
 /** Makes file `path` durable; what its writer wrote is looked at here. */
@@ -56,30 +77,28 @@ static dn_status cannot_make(const char *path) {
     return DN_FAIL(CANT_CREATE, "%s: cannot be made: %s", path, strerror(errno));
 }
 
-static dn_status write_files(const char *config, const char *weights, const dn_new_head *head,
-                             const int32_t *bucket, const char *normalise) {
+static dn_status write_files(const char *config, const char *weights, const dn_gram_parts *parts) {
     FILE *file = fopen(config, "wbx");
     if (!file) {
         return cannot_make(config);
     }
-    write_config(head, normalise, file);
+    write_config(parts, file);
     DN_TRY(end_file(file, config));
     file = fopen(weights, "wbx");
     if (!file) {
         return cannot_make(weights);
     }
-    write_weights(head, bucket, file);
+    write_weights(parts, file);
     return end_file(file, weights);
 }
 
-dn_status dn_gram_model_write(const char *dir, const dn_new_head *head, const int32_t *bucket,
-                              const char *normalise) {
+dn_status dn_gram_model_write(const char *dir, const dn_gram_parts *parts) {
     char *part = dn_format("%s.part", dir);
     char *config = dn_format("%s/config.json", part);
     char *weights = dn_format("%s/model.safetensors", part);
     dn_status status = mkdir(part, 0777) == 0 ? DN_OK : cannot_make(part);
     if (status == DN_OK) {
-        status = write_files(config, weights, head, bucket, normalise);
+        status = write_files(config, weights, parts);
         if (status == DN_OK && rename(part, dir) != 0) {
             status = cannot_make(dir);
         }

@@ -239,7 +239,7 @@ static dn_status read_listed_heads(const dn_json_at *dunlin, const dn_json_at *h
         DN_TRY(read_head(&head, config));
         pooled = pooled || config->model_head[i].kind <= DN_HEAD_SIGMOID;
     }
-    return pooled ? read_pooling(dunlin, config) : DN_OK;
+    return pooled && config->family ? read_pooling(dunlin, config) : DN_OK;
 }
 
 /** How texts are prepared. */
@@ -253,7 +253,7 @@ static dn_status read_preparation(const dn_json_at *dunlin, dn_config *config) {
     }
     config->normalise = normalisations[choice];
     DN_TRY(dn_languages_read(dunlin, &config->languages));
-    if (dn_json_find(dunlin, "max_tokens", &at)) {
+    if (config->family && dn_json_find(dunlin, "max_tokens", &at)) {
         DN_TRY(dn_json_int(&at, MIN_TOKENS, config->max_positions, &max_tokens));
     }
     config->max_tokens = (int)max_tokens;

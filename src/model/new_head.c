@@ -37,7 +37,7 @@ void dn_new_head_print(const dn_new_head *head, dn_out *out) {
     dn_out_key(out, "name");
     dn_out_string(out, dn_span_of(head->name));
     dn_out_key(out, "kind");
-    dn_out_string(out, dn_span_of(dn_head_kind_names[DN_HEAD_SOFTMAX]));
+    dn_out_string(out, dn_span_of(dn_head_kind_names[head->kind]));
     dn_out_key(out, "labels");
     dn_out_open(out, '[');
     for (int i = 0; i < head->n_labels; i++) {

@@ -13,6 +13,7 @@ typedef struct dn_new_head {
     int n_labels, width; /**< inputs: hidden size x poolings */
     const char *const *label;
     const float *weight, *bias; /**< [n_labels][width], [n_labels] */
+    dn_head_kind kind;          /**< softmax, or on n-grams sigmoid */
 } dn_new_head;
 
 /** Whether a head of that name may be added to the model of a directory: CONFIG otherwise. */

@@ -15,46 +15,32 @@
  * long), fewer pay more for the edges of the tiles (128: 12 % slower). AVX-512, 2 MiB; bench/model,
  * November 2026. */
 #define TOKENS                                                                                     \
-    {"tokens",                                                                                     \
-     DN_P_COUNT,                                                                                   \
-     AT(max_tokens),                                                                               \
-     "0",                                                                                          \
-     0,                                                                                            \
-     1 << 20,                                                                                      \
-     NULL,                                                                                         \
-     "Tokens of a micro-batch; it closes when the next text does not fit. 0: 512, on a GPU as "    \
-     "many as fill all of it (5,632 on 132 multiprocessors)."}
+    {                                                                                              \
+        "tokens", DN_P_COUNT, AT(max_tokens), "0", 0, 1 << 20, NULL,                               \
+            "Tokens of a micro-batch; it closes when the next text does not fit. 0: 512, on a "    \
+            "GPU as "                                                                              \
+            "many as fill all of it (5,632 on 132 multiprocessors)."                               \
+    }
 #define ROWS                                                                                       \
-    {"rows",                                                                                       \
-     DN_P_COUNT,                                                                                   \
-     AT(max_rows),                                                                                 \
-     "0",                                                                                          \
-     0,                                                                                            \
-     1 << 16,                                                                                      \
-     NULL,                                                                                         \
-     "Texts of a micro-batch at most. 0: 256, or an eighth of more than 2,048 tokens."}
+    {                                                                                              \
+        "rows", DN_P_COUNT, AT(max_rows), "0", 0, 1 << 16, NULL,                                   \
+            "Texts of a micro-batch at most. 0: 256, or an eighth of more than 2,048 tokens."      \
+    }
 #define DEADLINE                                                                                   \
-    {"deadline",                                                                                   \
-     DN_P_DURATION,                                                                                \
-     AT(deadline_ns),                                                                              \
-     "20ms",                                                                                       \
-     0,                                                                                            \
-     3600e9,                                                                                       \
-     NULL,                                                                                         \
-     "For throughput: the oldest text of an open micro-batch waits no longer than this for "       \
-     "others."}
+    {                                                                                              \
+        "deadline", DN_P_DURATION, AT(deadline_ns), "20ms", 0, 3600e9, NULL,                       \
+            "For throughput: the oldest text of an open micro-batch waits no longer than this "    \
+            "for "                                                                                 \
+            "others."                                                                              \
+    }
 #define SLO                                                                                        \
-    {"slo",                                                                                        \
-     DN_P_GOAL,                                                                                    \
-     AT(slo_ns),                                                                                   \
-     "throughput",                                                                                 \
-     0,                                                                                            \
-     3600e9,                                                                                       \
-     NULL,                                                                                         \
-     "What batches are for: `throughput`, or a time from a text's intended send time "             \
-     "within which 95 % should be written (`{p95: 200ms}`, `200ms`): a batch closes when "         \
-     "its oldest text, less the predicted time of scoring, is due, or earlier where "              \
-     "waiting buys nothing. The summary says whether it held."}
+    {                                                                                              \
+        "slo", DN_P_GOAL, AT(slo_ns), "throughput", 0, 3600e9, NULL,                               \
+            "What batches are for: `throughput`, or a time from a text's intended send time "      \
+            "within which 95 % should be written (`{p95: 200ms}`, `200ms`): a batch closes when "  \
+            "its oldest text, less the predicted time of scoring, is due, or earlier where "       \
+            "waiting buys nothing. The summary says whether it held."                              \
+    }
 
 static const dn_prop model_props[] = {
     {"name", DN_P_TEXT, AT(name), "model", 0, 0, NULL,
@@ -79,7 +65,8 @@ static const dn_prop model_props[] = {
      "Memory of a rank for the scores of earlier texts, so that equal ones are scored once; 0: "
      "off."},
     {"backend", DN_P_TEXT, AT(backend), "", 0, 0, NULL,
-     "Kernels to use (ref, cpu, cpu:avx2, cuda, cuda:fp8 ...); empty: the best of this machine, on a "
+     "Kernels to use (ref, cpu, cpu:avx2, cuda, cuda:fp8 ...); empty: the best of this machine, on "
+     "a "
      "GPU where there is one."},
     {0},
 };
@@ -146,75 +133,6 @@ static dn_status open_model(dn_scorer_conf *conf) {
     return kernels->device ? fit_device(conf) : DN_OK;
 }
 
-/** "score.HEAD" or "score.PREFIX.HEAD"; without the head where it is called as the word before. */
-static char *column_name(const dn_scorer_conf *conf, const char *word, const char *head) {
-    const char *prefix = word_or_null(conf->prefix);
-    const char *own = strcmp(word, head) == 0 ? NULL : head;
-    return dn_format("%s%s%s%s%s", word, prefix ? "." : "", prefix ? prefix : "", own ? "." : "",
-                     own ? own : "");
-}
-
-static dn_status add_column(const dn_scorer_conf *conf, dn_field field, dn_schema *schema,
-                            int *index) {
-    return dn_languages_add_column(conf->path, &conf->served, field, schema, index);
-}
-
-static dn_status add_scores(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
-    const dn_model_head *head = to->head;
-    bool embedding = head->kind == DN_HEAD_EMBEDDING;
-    to->score_name = column_name(conf, embedding ? "embedding" : "score", head->name);
-    dn_field field = {.name = to->score_name,
-                      .type = DN_F32,
-                      .width = head->n_labels,
-                      .labels = head->labels,
-                      .n_labels = embedding ? 0 : head->n_labels,
-                      .units = "1",
-                      .group = embedding ? "embeddings" : "scores",
-                      .long_name = embedding ? "the text as a vector, by the model's encoder"
-                                   : head->kind == DN_HEAD_SIGMOID
-                                       ? "probability of each class by itself, by a sigmoid"
-                                       : "probability of each class, by the model's softmax"};
-    return add_column(conf, field, schema, &to->score_field);
-}
-
-static dn_status add_label(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
-    to->label_name = column_name(conf, "label", to->head->name);
-    dn_field field = {.name = to->label_name,
-                      .type = DN_LABEL,
-                      .width = 1,
-                      .labels = to->head->labels,
-                      .n_labels = to->head->n_labels + (to->head->undecided_below > 0),
-                      .units = "",
-                      .group = "labels",
-                      .long_name = to->head->undecided_below > 0
-                                       ? "the most probable class, und where its probability is "
-                                         "below the head's threshold"
-                                       : "the most probable class"};
-    return add_column(conf, field, schema, &to->label_field);
-}
-
-static dn_status add_spans(const dn_scorer_conf *conf, dn_scorer_head *to, dn_schema *schema) {
-    to->spans_name = column_name(conf, "entities", to->head->name);
-    dn_field field = {.name = to->spans_name,
-                      .type = DN_BYTES,
-                      .width = 1,
-                      .units = "",
-                      .group = "entities",
-                      .long_name = "labelled spans of tokens, as JSON: label, first token, number "
-                                   "of tokens, mean probability"};
-    return add_column(conf, field, schema, &to->spans_field);
-}
-
-static dn_status add_head(dn_scorer_conf *conf, const dn_model_head *head, dn_schema *schema) {
-    dn_scorer_head *to = &conf->head[conf->n_heads++];
-    *to = (dn_scorer_head){.head = head, .score_field = -1, .label_field = -1, .spans_field = -1};
-    if (head->kind == DN_HEAD_TOKENS) {
-        return add_spans(conf, to, schema);
-    }
-    DN_TRY(add_scores(conf, to, schema));
-    return head->kind <= DN_HEAD_SIGMOID ? add_label(conf, to, schema) : DN_OK;
-}
-
 static dn_status bind_languages(dn_scorer_conf *conf, const dn_schema *schema) {
     conf->served = *dn_model_describe(conf->model)->languages;
     DN_TRY(dn_languages_set(&conf->languages, &conf->served));
@@ -240,8 +158,9 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     conf->width = info->score_width;
     conf->token_width = info->token_width;
     DN_TRY(bind_languages(conf, bind->schema));
+    const dn_columns_place place = {conf->path, conf->prefix, &conf->served, bind->schema};
     for (int i = 0; i < info->n_model_heads; i++) {
-        DN_TRY(add_head(conf, &info->model_head[i], bind->schema));
+        DN_TRY(dn_head_columns_add(&place, &info->model_head[i], &conf->head[conf->n_heads++]));
     }
     return conf->reuse_bytes && info->part == 0
                ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width, conf->token_width,
@@ -262,9 +181,7 @@ static dn_status bind_none(void *conf_, const dn_bind *bind) {
 static void unbind(void *conf_) {
     dn_scorer_conf *conf = conf_;
     for (int i = 0; i < conf->n_heads; i++) {
-        free(conf->head[i].score_name);
-        free(conf->head[i].label_name);
-        free(conf->head[i].spans_name);
+        dn_head_columns_free(&conf->head[i]);
     }
     conf->n_heads = 0;
     dn_reuse_free(conf->reuse);

@@ -5,16 +5,10 @@
  */
 #include "batch/builder.h"
 #include "batch/reuse.h"
+#include "model/columns.h"
 #include "model/config.h"
 #include "model/languages.h"
 #include "model/scorer.h"
-
-/** A head and its columns in the chunk: those of the schema that its kind has, -1 the others. */
-typedef struct dn_scorer_head {
-    const dn_model_head *head;
-    int score_field, label_field, spans_field;
-    char *score_name, *label_name, *spans_name;
-} dn_scorer_head;
 
 /** Settings, then what bind made of them. Const and shared by the model threads from then on. */
 typedef struct dn_scorer_conf {
@@ -28,7 +22,7 @@ typedef struct dn_scorer_conf {
     int width, token_width, n_heads;
     dn_languages served; /**< those of the job file, or the model's own */
     dn_language_gate gate;
-    dn_scorer_head head[DN_MAX_HEADS];
+    dn_head_columns head[DN_MAX_HEADS];
 } dn_scorer_conf;
 
 dn_status dn_scoring_open(const void *conf, const dn_scorer_env *env, dn_scorer **out);

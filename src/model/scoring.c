@@ -190,17 +190,8 @@ static void write_spans(dn_scorer *scoring, const dn_model_head *head, const row
 
 static void write_row(dn_scorer *scoring, dn_chunk *chunk, uint32_t row, const row_scores *scores) {
     for (int i = 0; i < scoring->conf->n_heads; i++) {
-        const dn_scorer_head *to = &scoring->conf->head[i];
-        size_t n = (size_t)to->head->n_labels;
-        const float *from = scores->row + to->head->begin;
-        if (to->score_field >= 0) {
-            memcpy(dn_chunk_f32(chunk, to->score_field) + row * n, from, n * sizeof *from);
-        }
-        if (to->label_field >= 0) {
-            int label = dn_head_decide(to->head, from);
-            dn_chunk_label(chunk, to->label_field)[row] = (uint8_t)label;
-            chunk->n_undecided += label == to->head->n_labels;
-        }
+        const dn_head_columns *to = &scoring->conf->head[i];
+        dn_head_columns_write(to, chunk, row, scores->row);
         if (to->spans_field >= 0) {
             write_spans(scoring, to->head, scores, chunk,
                         &dn_chunk_bytes(chunk, to->spans_field)[row]);

@@ -7,17 +7,35 @@ const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan, int i) {
     return dn_scorer_info(plan->scorer_conf[i]);
 }
 
-void dn_plan_models_sha256(const dn_pipeline_plan *plan, char out[DN_MODELS_SHA256]) {
-    size_t n = 0;
-    out[0] = '\0';
+/** Of the pipeline's models and its stages `linear`, in this order. */
+typedef struct named_model {
+    const char *name;
+    const dn_model_info *info;
+} named_model;
+
+static int list_models(const dn_pipeline_plan *plan, named_model list[DN_MAX_MODELS]) {
+    int n = 0;
     for (int i = 0; i < plan->n_scorers; i++) {
-        const dn_model_info *info = dn_plan_model(plan, i);
-        bool alone = plan->n_scorers == 1;
-        if (info) {
-            n +=
-                (size_t)snprintf(out + n, DN_MODELS_SHA256 - n, "%s%s%s%s", n ? " " : "",
-                                 alone ? "" : plan->scorer_name[i], alone ? "" : "=", info->sha256);
+        list[n] = (named_model){plan->scorer_name[i], dn_plan_model(plan, i)};
+        n += list[n].info != NULL;
+    }
+    for (int i = 0; i < plan->n_stages; i++) {
+        if (plan->stage[i] == &dn_stage_linear) {
+            list[n++] = (named_model){dn_stage_linear.name, dn_linear_info(plan->stage_conf[i])};
         }
+    }
+    return n;
+}
+
+void dn_plan_models_sha256(const dn_pipeline_plan *plan, char out[DN_MODELS_SHA256]) {
+    named_model list[DN_MAX_MODELS];
+    size_t n = 0;
+    int n_models = list_models(plan, list);
+    out[0] = '\0';
+    for (int i = 0; i < n_models; i++) {
+        bool alone = n_models == 1;
+        n += (size_t)snprintf(out + n, DN_MODELS_SHA256 - n, "%s%s%s%s", n ? " " : "",
+                              alone ? "" : list[i].name, alone ? "" : "=", list[i].info->sha256);
     }
 }
 

@@ -1,10 +1,24 @@
 #include "run/rows.h"
 
 #include "base/memory.h"
+#include "model/grams.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BATCH_TOKENS = 2048, BATCH_ROWS = 256 };
+
+/** Texts through a model on n-grams, one by one. */
+typedef struct gram_rows {
+    dn_gram_model *model;
+    dn_ngrams *ngrams;
+    dn_convention convention;
+    dn_normaliser normaliser;
+    char *pair; /**< two segments, one behind the other */
+    size_t room;
+    float *score;
+    void (*run)(const dn_gram_model *model, dn_ngrams *ngrams, dn_span text, float *score);
+} gram_rows;
 
 struct dn_row_scorer {
     dn_model *model;
@@ -16,7 +30,61 @@ struct dn_row_scorer {
     int32_t *token, row_start[BATCH_ROWS + 1];
     int number[BATCH_ROWS], n_rows, max_tokens;
     float *score;
+    gram_rows grams; /**< model NULL: an encoder */
 };
+
+/* ---- n-grams ---- */
+
+static dn_status open_grams(const char *dir, bool logits, dn_row_scorer *s) {
+    gram_rows *g = &s->grams;
+    DN_TRY(dn_gram_model_open(dir, &g->model));
+    s->info = dn_gram_model_describe(g->model);
+    g->ngrams = dn_ngrams_new();
+    g->score = dn_alloc_array((size_t)s->info->score_width, sizeof *g->score);
+    g->run = logits ? dn_gram_model_logits : dn_gram_model_score;
+    return dn_convention_find(s->info->normalise, &g->convention);
+}
+
+static void close_grams(gram_rows *g) {
+    dn_normaliser_free(&g->normaliser);
+    dn_ngrams_free(g->ngrams);
+    dn_gram_model_close(g->model);
+    free(g->pair);
+    free(g->score);
+}
+
+/** A blank between them: n-grams of words do not care what else is there. */
+static dn_span join(gram_rows *g, dn_span text, dn_span second) {
+    size_t n = text.len + 1 + second.len;
+    if (n > g->room) {
+        g->room = 2 * n;
+        g->pair = dn_grow(g->pair, g->room, 1);
+    }
+    memcpy(g->pair, text.ptr, text.len);
+    g->pair[text.len] = ' ';
+    memcpy(g->pair + text.len + 1, second.ptr, second.len);
+    return (dn_span){g->pair, n};
+}
+
+static int count_words(dn_span text) {
+    int n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        n += text.ptr[i] != ' ' && (i == 0 || text.ptr[i - 1] == ' ');
+    }
+    return n;
+}
+
+static void score_grams(dn_row_scorer *s, int number, dn_span text, dn_span second) {
+    gram_rows *g = &s->grams;
+    dn_span all = second.ptr ? join(g, text, second) : text;
+    dn_span clean = dn_normalise(&g->normaliser, g->convention, all);
+    int32_t row_start[] = {0, count_words(clean)};
+    dn_batch batch = {1, row_start[1], NULL, row_start};
+    g->run(g->model, g->ngrams, clean, g->score);
+    s->visit(s->ctx, &(dn_row_scores){number, row_start[1], g->score, &batch, 0, g->score});
+}
+
+/* ---- both ---- */
 
 /** Everything for the model that is open. */
 static dn_status prepare(const char *dir, dn_row_scorer *s) {
@@ -39,6 +107,9 @@ static dn_row_scorer *new_scorer(dn_row_visit *visit, void *ctx) {
 dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,
                              dn_row_visit *visit, void *ctx, dn_row_scorer **out) {
     dn_row_scorer *s = *out = new_scorer(visit, ctx);
+    if (dn_gram_model_found(dir)) {
+        return open_grams(dir, logits, s);
+    }
     DN_TRY(dn_model_open(dir, kernels, &s->model));
     DN_TRY(prepare(dir, s));
     dn_workspace_want_logits(s->workspace, logits);
@@ -59,6 +130,7 @@ void dn_row_scorer_close(dn_row_scorer *s) {
         dn_model_texts_close(&s->texts);
         dn_workspace_free(s->workspace);
         dn_model_close(s->model);
+        close_grams(&s->grams);
         free(s);
     }
 }
@@ -87,6 +159,10 @@ dn_status dn_row_scorer_flush(dn_row_scorer *s) {
 }
 
 dn_status dn_row_scorer_add(dn_row_scorer *s, int number, dn_span text, dn_span second) {
+    if (s->grams.model) {
+        score_grams(s, number, text, second);
+        return DN_OK;
+    }
     if (s->n_rows == BATCH_ROWS || s->row_start[s->n_rows] + s->info->max_tokens > s->max_tokens) {
         DN_TRY(dn_row_scorer_flush(s));
     }

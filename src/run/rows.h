@@ -5,7 +5,8 @@
 #include "run/model_texts.h"
 
 /** What came of a text: the number that it was added with, its scores (dn_model_score's columns of
- * a row) or logits, how many tokens it had, and the batch that it was row `row` of. */
+ * a row) or logits, how many tokens it had (of a model on n-grams: words between blanks), and the
+ * batch that it was row `row` of. */
 typedef struct dn_row_scores {
     int number, n_tokens;
     const float *score;
@@ -17,7 +18,8 @@ typedef void dn_row_visit(void *ctx, const dn_row_scores *row);
 
 typedef struct dn_row_scorer dn_row_scorer;
 
-/** `visit` is called for every text, in the order in which they were added, some time before flush
+/** An encoder, or a model on n-grams, which has no use for `kernels`.
+ * `visit` is called for every text, in the order in which they were added, some time before flush
  * returns. `logits`: what stands before softmax and sigmoid, in place of scores.
  *  ownership  the caller: dn_row_scorer_close, also after an error */
 dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LABELS = 2, COLUMNS = 3, ROOM = 256 };
+enum { LABELS = 2, SECOND = 15, HEADS = 2, COLUMNS = 3, ROOM = 256 };
 
 /** One for all cases: its table of characters takes its time to make. */
 static dn_ngrams *ngrams(void) {
@@ -85,6 +85,13 @@ CASE(a_long_text_and_then_a_short_one) {
 static const char *const names[LABELS] = {"no", "yes"};
 static const float weight[COLUMNS * LABELS] = {0.5f, -0.5f, 1, 2, -3, 4}, bias[LABELS] = {0.25f, 0};
 
+/* Rows of 17 columns: two steps of the table. */
+static const char *const second_names[SECOND] = {"a", "b", "c", "d", "e", "f", "g", "h",
+                                                 "i", "j", "k", "l", "m", "n", "o"};
+static const float second_weight[COLUMNS * SECOND] = {
+    [0] = 1, [14] = -2, [SECOND] = 0.5f, [SECOND + 13] = 3, [2 * SECOND + 14] = 0.25f};
+static const float second_bias[SECOND] = {0};
+
 static char *new_place(void) {
     char *dir =
         dn_format("%s/grams-XXXXXX", getenv("DN_TEST_TMP") ? getenv("DN_TEST_TMP") : "/tmp");
@@ -94,8 +101,10 @@ static char *new_place(void) {
 }
 
 static dn_status write_model(const char *dir, const int32_t *bucket) {
-    dn_new_head head = {"topic", LABELS, COLUMNS, names, weight, bias};
-    return dn_gram_model_write(dir, &head, bucket, "none");
+    const dn_new_head head[HEADS] = {
+        {"topic", LABELS, COLUMNS, names, weight, bias, DN_HEAD_SOFTMAX},
+        {"about", SECOND, COLUMNS, second_names, second_weight, second_bias, DN_HEAD_SIGMOID}};
+    return dn_gram_model_write(dir, &(dn_gram_parts){head, HEADS, COLUMNS, bucket, "none", false});
 }
 
 static void remove_model(char *dir) {
@@ -111,28 +120,57 @@ static void remove_model(char *dir) {
     free(dir);
 }
 
+/** Three of a text's n-grams, by rising bucket. */
+static void choose_grams(const dn_ngram *gram, int n, dn_ngram *out) {
+    int found = 0;
+    for (int32_t bucket = 0; bucket < DN_NGRAM_BUCKETS && found < COLUMNS; bucket++) {
+        for (int i = 0; i < n; i += 2) {
+            if (gram[i].bucket == bucket && found < COLUMNS) {
+                out[found++] = gram[i];
+            }
+        }
+    }
+    REQUIRE(found == COLUMNS);
+}
+
 CASE(what_is_written_scores_by_its_formula) {
     dn_ngrams *g = ngrams(), *own = dn_ngrams_new();
     const dn_ngram *gram;
+    dn_ngram chosen[COLUMNS];
     dn_gram_model *model;
-    int n = dn_ngrams_of(g, dn_span_of("will it rain?"), &gram);
-    REQUIRE(n > COLUMNS);
-    int32_t bucket[COLUMNS] = {gram[0].bucket, gram[2].bucket, gram[5].bucket};
+    choose_grams(gram, dn_ngrams_of(g, dn_span_of("will it rain?"), &gram), chosen);
+    int32_t bucket[COLUMNS] = {chosen[0].bucket, chosen[1].bucket, chosen[2].bucket};
     char *dir = new_place();
     REQUIRE(dir && write_model(dir, bucket) == DN_OK);
+    EXPECT(dn_gram_model_found(dir) && !dn_gram_model_found("tests/data/tiny"));
+    EXPECT(!dn_gram_model_found("tests/data"));
     REQUIRE(dn_gram_model_open(dir, &model) == DN_OK);
-    EXPECT_TEXT(dn_gram_model_head(model)->name, "topic");
-    EXPECT_TEXT(dn_gram_model_head(model)->labels[1], "yes");
-    float score[LABELS];
+    const dn_model_info *info = dn_gram_model_describe(model);
+    REQUIRE(info->n_model_heads == HEADS && info->score_width == LABELS + SECOND);
+    EXPECT_TEXT(info->model_head[0].name, "topic");
+    EXPECT_TEXT(info->model_head[0].labels[1], "yes");
+    EXPECT(info->model_head[1].kind == DN_HEAD_SIGMOID);
+    EXPECT_INT(strlen(info->sha256), 64);
+    float score[LABELS + SECOND], logit[LABELS + SECOND];
     dn_gram_model_score(model, own, dn_span_of("Will it rain?"), score);
-    const float x[COLUMNS] = {gram[0].value, gram[2].value, gram[5].value};
-    double z[LABELS] = {(double)bias[0], (double)bias[1]};
+    dn_gram_model_logits(model, own, dn_span_of("Will it rain?"), logit);
+    double z[LABELS + SECOND] = {(double)bias[0], (double)bias[1]};
     for (int i = 0; i < COLUMNS; i++) {
-        z[0] += (double)x[i] * (double)weight[LABELS * i];
-        z[1] += (double)x[i] * (double)weight[LABELS * i + 1];
+        for (int k = 0; k < LABELS; k++) {
+            z[k] += (double)chosen[i].value * (double)weight[LABELS * i + k];
+        }
+        for (int k = 0; k < SECOND; k++) {
+            z[LABELS + k] += (double)chosen[i].value * (double)second_weight[SECOND * i + k];
+        }
     }
     EXPECT(fabs((double)score[1] - 1 / (1 + exp(z[0] - z[1]))) < 1e-6);
     EXPECT(fabs((double)score[0] + (double)score[1] - 1) < 1e-6);
+    for (int k = 0; k < SECOND; k++) {
+        EXPECT(fabs((double)score[LABELS + k] - 1 / (1 + exp(-z[LABELS + k]))) < 1e-6);
+    }
+    for (int k = 0; k < LABELS + SECOND; k++) {
+        EXPECT(fabs((double)logit[k] - z[k]) < 1e-5);
+    }
     dn_gram_model_score(model, own, dn_span_of(""), score);
     EXPECT(fabs((double)score[0] - 1 / (1 + exp(-0.25))) < 1e-6);
     EXPECT(write_model(dir, bucket) != DN_OK); /* it is there */
@@ -145,9 +183,21 @@ CASE(files_that_lie_are_refused) {
     static const struct {
         int32_t bucket[COLUMNS];
         const char *words;
-    } tables[] = {{{1, 2, 1}, "ngrams.bucket[2] is 1: twice there"},
+    } tables[] = {{{1, 2, 2}, "ngrams.bucket[2] is 2: not above the one before it"},
                   {{1, 2, DN_NGRAM_BUCKETS}, "ngrams.bucket[2] is 262144"},
                   {{-1, 2, 3}, "ngrams.bucket[0] is -1"}};
+    static const struct {
+        const char *dunlin, *words;
+    } configs[] = {
+        {"{\"heads\": []}", "has no \"ngrams\": an older version made this model"},
+        {"{\"ngrams\": 1, \"heads\": []}", "n-grams are numbered by rule 2 here; fit it anew"},
+        {"{\"ngrams\": 2, \"heads\": []}", "has 0 heads, expected 1 to 16"},
+        {"{\"ngrams\": 2, \"heads\": [{\"name\": \"a\", \"kind\": \"tokens\", \"labels\": "
+         "[\"x\", \"y\"]}]}",
+         "head a is of kind tokens"},
+        {"{\"ngrams\": 2, \"heads\": [{\"name\": \"a\", \"kind\": \"softmax\", \"labels\": "
+         "[\"x\", \"y\"]}]}",
+         "heads.a.bias"}};
     dn_gram_model *model;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         char *dir = new_place();
@@ -156,6 +206,19 @@ CASE(files_that_lie_are_refused) {
         EXPECT(strstr(dn_failure_last()->text, tables[i].words) != NULL);
         remove_model(dir);
     }
+    char *dir = new_place();
+    REQUIRE(dir && write_model(dir, (int32_t[]){1, 2, 3}) == DN_OK);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        char *path = dn_format("%s/config.json", dir);
+        FILE *file = fopen(path, "w");
+        REQUIRE(file);
+        fprintf(file, "{\"model_type\": \"dunlin-ngrams\", \"dunlin\": %s}", configs[i].dunlin);
+        fclose(file);
+        free(path);
+        EXPECT(dn_gram_model_open(dir, &model) == DN_FATAL);
+        EXPECT(strstr(dn_failure_last()->text, configs[i].words) != NULL);
+    }
+    remove_model(dir);
     EXPECT(dn_gram_model_open("tests/data/tiny", &model) == DN_FATAL);
     EXPECT(strstr(dn_failure_last()->text, "\"bert\" is no model on n-grams") != NULL);
 }

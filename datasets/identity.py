@@ -111,9 +111,9 @@ def fill(sentence, term):
 
 
 def test_rows():
-    """[(text, "harmless" or "against" or "hateful", slices)]; nobody is hated in a control that is about nurses."""
+    """[(text, "harmless" or "against" or "hateful", slices, sentence)]; nobody is hated in a control that is about nurses."""
     kinds = {"harmless": TEST_HARMLESS, "against": TEST_AGAINST, "hateful": TEST_HATEFUL}
-    return [(fill(sentence, term), kind, {"group": group, "term": "unseen" if term in UNSEEN else "seen"})
+    return [(fill(sentence, term), kind, {"group": group, "term": "unseen" if term in UNSEEN else "seen"}, sentence)
             for kind, sentences in kinds.items() for sentence in sentences for group, term in terms()
             if not (kind == "hateful" and group == "nobody")]
 

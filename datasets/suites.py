@@ -260,7 +260,7 @@ def identity_words(_):
         for kind in ("harmless", "against", "hateful"):
             right = head if kind == "hateful" else f"not-{head}"
             suite.declare(f"{head}-{kind}", head=head, metric="recall", of=[right])
-            for text, found, slices in rows:
+            for text, found, slices, _ in rows:
                 if found == kind:
                     suite.add("val", f"{head}-{kind}", text, right, slices=slices)
     return suite

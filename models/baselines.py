@@ -34,13 +34,16 @@ def majority(texts, labels):
     return model.predict
 
 
-def svm(texts, labels):
+def linear(labels):
+    """An SVM on words and letters, one a label where texts have several."""
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True, token_pattern=r"\S+", dtype=np.float32)
     chars = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), min_df=3, sublinear_tf=True, dtype=np.float32)
     one = LinearSVC(C=0.2, class_weight="balanced", random_state=1)
-    model = make_pipeline(make_union(words, chars), OneVsRestClassifier(one) if np.ndim(labels) == 2 else one)
-    model.fit(texts, labels)
-    return model.predict
+    return make_pipeline(make_union(words, chars), OneVsRestClassifier(one) if np.ndim(labels) == 2 else one)
+
+
+def svm(texts, labels):
+    return linear(labels).fit(texts, labels).predict
 
 
 def fast_text(texts, labels):

@@ -85,7 +85,7 @@ class Own(unittest.TestCase):
 
     def test_training_on_identity_words_is_no_training_on_the_test(self):
         train = identity.harmless() + identity.hateful()
-        test = [text for text, _, _ in identity.test_rows()]
+        test = [row[0] for row in identity.test_rows()]
         self.assertEqual(leaks.find(train, test), ([], []))
         self.assertFalse([text for text in train for term in identity.UNSEEN if re.search(rf"(?i)\b{term}\b", text)])
         self.assertEqual(identity.swap("I saw WOMEN", lambda terms: terms[0]), "I saw girls")

@@ -52,6 +52,7 @@ static rig *rig_new(size_t reuse_bytes) {
     must(dn_schema_add(&r->schema, (dn_field){.name = "mood", .type = DN_F32, .width = MOODS},
                        &r->score));
     conf->ids_field = r->ids;
+    conf->gate.field = -1;
     EXPECT(info->model_head[0].n_labels == MOODS && info->layers == LAYERS);
     conf->n_heads = 1;
     conf->head[0] = (dn_scorer_head){&info->model_head[0], r->score, -1, -1, NULL, NULL, NULL};

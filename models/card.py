@@ -4,8 +4,8 @@
     card.py MODEL [--dunlin build/release/dunlin] [--backend int8] [--suites build/suites] [--linear]
 
 Texts are those of suites.py (tweets, identity); the program itself scores them. Intervals are 95 % of 1,000 draws of texts, and of
-sentences where texts are one sentence with many names. --linear adds a row of the linear SVM of baselines.py, which it trains.
-`pip install -r models/tweets/requirements.txt`.
+sentences where texts are one sentence with many names (none of 20 still allows 14 %). --linear adds a row of the linear SVM of
+baselines.py, which it trains. `pip install -r models/tweets/requirements.txt`.
 """
 import argparse
 import json

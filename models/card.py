@@ -98,7 +98,8 @@ def topic(models, validation, labels):
         right = np.array([[label in row["labels"] for label in labels] for row in rows])
         whole, weight = np.ones((1, len(rows)), int), draws(len(rows))
         scores = {model.name: model.scores("topic", labels, rows) for model in models}
-        print(f"\n{len(rows)} gold texts in {language}, percent:\n\n| | " + " | ".join(topic_figures(right, right, whole)) + " |\n" + "|---" * 5 + "|")
+        figures = topic_figures(right, right.astype(float), whole)
+        print(f"\n{len(rows)} gold texts in {language}, percent:\n\n| | " + " | ".join(figures) + " |\n" + "|---" * 5 + "|")
         for name, score in scores.items():
             score = np.nan_to_num(score, nan=-np.inf)
             values, spread = topic_figures(right, score, whole), topic_figures(right, score, weight)

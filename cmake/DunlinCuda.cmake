@@ -39,7 +39,9 @@ function(dunlin_find_cuda)
         PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu targets/x86_64-linux/lib)
     find_path(DUNLIN_NVML_H nvml.h HINTS ${roots} PATH_SUFFIXES include targets/x86_64-linux/include)
     find_path(DUNLIN_NCCL_H nccl.h HINTS ${roots} PATH_SUFFIXES include)
-    mark_as_advanced(DUNLIN_NVCC DUNLIN_CUDA_RUNTIME_H DUNLIN_CUBLASLT_H DUNLIN_CUDART DUNLIN_NVML_H DUNLIN_NCCL_H)
+    find_program(DUNLIN_COMPUTE_SANITIZER compute-sanitizer HINTS ${roots} PATH_SUFFIXES bin)
+    mark_as_advanced(DUNLIN_NVCC DUNLIN_CUDA_RUNTIME_H DUNLIN_CUBLASLT_H DUNLIN_CUDART DUNLIN_NVML_H DUNLIN_NCCL_H
+        DUNLIN_COMPUTE_SANITIZER)
 
     # Where cuBLASLt was at build time, so that the backend finds it there first.
     set(runpath)

@@ -290,6 +290,121 @@ static void check_softmax(const char *name, int stride, int first, int classes) 
     output_free(&want);
 }
 
+/** One head's columns of a row, finished in plain double. */
+static void finish(dn_finish how, int width, const float *x, float *out) {
+    double sum = 0;
+    for (int c = 0; c < width; c++) {
+        double value = how == DN_FINISH_SOFTMAX   ? exp((double)x[c])
+                       : how == DN_FINISH_SIGMOID ? 1 / (1 + exp(-(double)x[c]))
+                                                  : (double)x[c];
+        out[c] = (float)value;
+        sum += how == DN_UNIT_LENGTH ? value * value : value;
+    }
+    double by = how == DN_FINISH_SOFTMAX ? sum : how == DN_UNIT_LENGTH ? sqrt(sum) : 1;
+    for (int c = 0; c < width; c++) {
+        out[c] = (float)((double)out[c] / by);
+    }
+}
+
+/** Four heads side by side, one finished in each way, to the middle of wider rows. */
+static void check_score(const char *name) {
+    enum { WIDTH = 45, BEGIN = 2, STRIDE = 50 };
+    setting s = begin(name);
+    dn_score_args args = {.n_rows = LAYOUT_ROWS,
+                          .width = WIDTH,
+                          .n_columns = 4,
+                          .columns = {{0, 3, DN_FINISH_SOFTMAX},
+                                      {3, 2, DN_FINISH_SIGMOID},
+                                      {5, 1, DN_AS_IS},
+                                      {6, 39, DN_UNIT_LENGTH}},
+                          .out_begin = BEGIN,
+                          .out_stride = STRIDE};
+    float *x = random_floats(LAYOUT_ROWS * WIDTH, 4), *before = random_floats(LAYOUT_ROWS * STRIDE, 1);
+    output want = output_new(LAYOUT_ROWS * STRIDE);
+    memcpy(want.at, before, want.n * sizeof *before);
+    for (int r = 0; r < LAYOUT_ROWS; r++) {
+        for (int i = 0; i < args.n_columns; i++) {
+            const dn_columns *head = &args.columns[i];
+            finish(head->finish, head->width, x + r * WIDTH + head->begin,
+                   want.at + r * STRIDE + BEGIN + head->begin);
+        }
+    }
+    args.x = sent(&s, DN_FLOATS, x, LAYOUT_ROWS * WIDTH);
+    args.out = sent(&s, DN_FLOATS, before, want.n);
+    s.kernels->device->score(&args);
+    expect_equal(&s, "score", DN_FLOATS, args.out, 1, &want);
+    end(&s);
+    output_free(&want);
+    free(x), free(before);
+}
+
+/** Numbers that e4m3 holds once they are scaled by a power of two, the largest of them 1.75 `unit`. */
+static float *narrow_numbers(size_t n, float unit) {
+    float *x = random_floats(n, 1.7f * unit);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = fabsf(x[i]) < unit / 64 ? 0 : rounded(4, x[i]);
+    }
+    x[n / 2] = 1.75f * unit;
+    return x;
+}
+
+/** x through a matrix that changes nothing and ReLU, which leaves a copy in e4m3 for the product
+ * behind it. */
+static void note_narrow(const setting *s, const dn_weight *same, const dn_weight *weight,
+                        const float *x, float *between, float *out) {
+    s->kernels->linear(&(dn_linear_args){.n_tokens = s->pass.n_tokens,
+                                         .x = x,
+                                         .weight = same,
+                                         .activation = DN_ACT_RELU,
+                                         .out = between,
+                                         .x_kind = DN_ELEMENTS,
+                                         .out_kind = DN_ELEMENTS});
+    s->kernels->linear(&(dn_linear_args){.n_tokens = s->pass.n_tokens,
+                                         .x = between,
+                                         .weight = weight,
+                                         .out = out,
+                                         .x_kind = DN_ELEMENTS,
+                                         .out_kind = DN_ELEMENTS});
+}
+
+/** Once for the range of x; then in e4m3, which is seen by a number that is cut: the range is twice
+ * the largest that was there. */
+static void check_narrow(const char *name, int k, int n) {
+    setting s = begin(name);
+    const dn_device_ops *device = s.kernels->device;
+    int filled = s.pass.n_tokens;
+    float *x = narrow_numbers(product(filled, k), 1), *w = narrow_numbers(product(n, k), 0.125f);
+    float *one = floats_of(product(k, k));
+    memset(one, 0, product(k, k) * sizeof *one);
+    for (int i = 0; i < k; i++) {
+        one[product(i, k) + (size_t)i] = 1;
+    }
+    dn_weight same, weight, theirs;
+    must(s.kernels->pack(one, k, k, &same) == DN_OK && s.kernels->pack(w, n, k, &weight) == DN_OK);
+    must(s.ref->pack(w, n, k, &theirs) == DN_OK);
+    float *there = sent(&s, DN_ELEMENTS, x, product(filled, k));
+    float *between = room(&s, DN_ELEMENTS, product(filled, k));
+    float *out = room(&s, DN_ELEMENTS, product(filled, n)), unread;
+    note_narrow(&s, &same, &weight, there, between, out);
+    must(device->download(DN_ELEMENTS, out, 1, &unread) == DN_OK); /* runs them */
+    EXPECT(device->calibrate(&weight) == DN_OK);
+    x[0] = 7;
+    must(device->upload(DN_ELEMENTS, x, product(filled, k), there) == DN_OK);
+    note_narrow(&s, &same, &weight, there, between, out);
+    output want = output_new(product(s.n_tokens, n));
+    x[0] = 3.5f;
+    for (size_t i = 0; i < product(s.n_tokens, k); i++) {
+        x[i] = fmaxf(x[i], 0);
+    }
+    s.ref->linear(&(dn_linear_args){
+        .n_tokens = s.n_tokens, .x = x, .weight = &theirs, .out = want.at});
+    expect_equal(&s, "linear in e4m3", DN_ELEMENTS, out, 2, &want);
+    end(&s);
+    dn_weight_free(&same), dn_weight_free(&weight), dn_weight_free(&theirs);
+    output_free(&want);
+    free(x), free(w), free(one);
+}
+
 static void check_all(const char *name) {
     const dn_kernels *kernels;
     if (dn_kernels_select(name, &kernels) != DN_OK) {
@@ -308,6 +423,7 @@ static void check_all(const char *name) {
     check_attention(name, 384, 12), check_attention(name, 256, 4), check_attention(name, 48, 3);
     check_pool(name, 384);
     check_softmax(name, 9, 0, 9), check_softmax(name, 9, 2, 4);
+    check_score(name);
 }
 
 CASE(bf16_is_as_ref) {
@@ -316,6 +432,16 @@ CASE(bf16_is_as_ref) {
 
 CASE(fp16_is_as_ref) {
     check_all("cuda:fp16");
+}
+
+/* Its own operations are those of bf16; only products differ. */
+CASE(fp8_is_as_ref_where_nothing_is_rounded) {
+    const dn_kernels *kernels;
+    if (dn_kernels_select("cuda:fp8", &kernels) != DN_OK) {
+        SKIP(dn_kernels_gpu_note());
+    }
+    check_narrow("cuda:fp8", 64, 96);
+    check_narrow("cuda:fp8", 384, 1536);
 }
 
 int main(int argc, char **argv) {

@@ -22,10 +22,14 @@ typedef struct judging {
     bool wants_logits;
 } judging;
 
-static const dn_model_head *find_head(const dn_model_info *info, const char *name) {
+/** A head of one language answers only the tasks in it. */
+static const dn_model_head *find_head(const dn_model_info *info, const dn_suite_task *task) {
     for (int i = 0; i < info->n_model_heads; i++) {
-        if (strcmp(info->model_head[i].name, name) == 0) {
-            return &info->model_head[i];
+        const dn_model_head *head = &info->model_head[i];
+        bool speaks = !head->language ||
+                      (task->language && strcmp(head->language, task->language) == 0);
+        if (speaks && strcmp(head->name, task->head) == 0) {
+            return head;
         }
     }
     return NULL;
@@ -248,7 +252,7 @@ static dn_status fill_pools(const judging *j) {
 static void find_heads(judging *j, const dn_model_info *info) {
     int most = 1;
     for (int t = 0; t < j->suite->n_tasks; t++) {
-        j->head[t] = find_head(info, j->suite->task[t].head);
+        j->head[t] = find_head(info, &j->suite->task[t]);
         most = j->head[t] && j->head[t]->n_labels > most ? j->head[t]->n_labels : most;
     }
     j->right = dn_alloc_array((size_t)most, sizeof *j->right);

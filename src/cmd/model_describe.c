@@ -6,6 +6,7 @@
 
 void dn_model_print_head(const dn_model_head *head) {
     printf("head     %-12s %-9s", head->name, dn_head_kind_names[head->kind]);
+    printf(head->language ? " for %s:" : "", head->language);
     if (!head->labels) {
         printf(" %d numbers", head->n_labels);
     }

@@ -74,7 +74,10 @@ static void write_section(const row_scores *s, int section, dn_out *out) {
         const dn_model_head *head = &s->info->model_head[h];
         head_writer *write = sections[section].write[head->kind];
         if (write) {
-            dn_out_key(out, head->name);
+            char name[256];
+            snprintf(name, sizeof name, head->language ? "%s.%s" : "%s", head->name,
+                     head->language);
+            dn_out_key(out, name);
             write(s, head, out);
         }
     }

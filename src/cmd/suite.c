@@ -136,7 +136,8 @@ static dn_status join_pool(dn_suite *suite, const dn_json_at *line, dn_suite_tas
 }
 
 static dn_status read_declaration(dn_suite *suite, const dn_json_at *line, int number) {
-    static const char *const known[] = {"task", "head", "metric", "of", "pool", NULL};
+    static const char *const known[] = {"task", "head", "language", "metric",
+                                        "of",   "pool", NULL};
     const char *name;
     dn_json_at of;
     DN_TRY(check_keys(line, known));
@@ -150,6 +151,7 @@ static dn_status read_declaration(dn_suite *suite, const dn_json_at *line, int n
     dn_suite_task *task = &suite->task[index];
     task->pool = pool;
     DN_TRY(find_text(line, "head", &task->head));
+    DN_TRY(find_text(line, "language", &task->language));
     DN_TRY(read_metric(line, &task->metric));
     if (dn_json_find(line, "of", &of)) {
         DN_TRY(read_words(suite, line, "of", &task->of));

@@ -11,8 +11,9 @@
  * metric is "f1", "recall" or "accuracy" (model/metrics.h; default f1, over all labels or those of
  * "of"). Tasks that declare the same "pool" are judged together too, as a task of that name without
  * texts of its own, and count as one in means: several heads of which the publisher's metric knows
- * only the whole. "second" is a second segment of the text. A reference with a "split" was measured on other
- * texts. The format for users: datasets/README.md. */
+ * only the whole. "language" chooses among heads of one name that answer for one language each.
+ * "second" is a second segment of the text. A reference with a "split" was measured on other texts.
+ * The format for users: datasets/README.md. */
 #include "base/status.h"
 #include "model/metrics.h"
 
@@ -23,6 +24,7 @@ typedef struct dn_words {
 
 typedef struct dn_suite_task {
     const char *name, *head; /**< a pool's head is "", which no head is called */
+    const char *language;    /**< NULL: not said */
     dn_metric_kind metric;
     dn_words of; /**< n 0: all labels */
     int line;    /**< where it is declared, or first met */

@@ -69,6 +69,9 @@ dn_status dn_head_columns_add(const dn_columns_place *place, const dn_model_head
     if (head->kind == DN_HEAD_TOKENS) {
         return add_spans(place, out);
     }
+    if (place->labels_only && head->kind == DN_HEAD_SOFTMAX) {
+        return add_label(place, out);
+    }
     DN_TRY(add_scores(place, out));
     return head->kind <= DN_HEAD_SIGMOID ? add_label(place, out) : DN_OK;
 }

@@ -11,7 +11,9 @@
  *                             {"name": "entities", "kind": "tokens", "labels": ["O", "B-PER"]},
  *                             {"name": "embedding", "kind": "embedding", "pooling": "mean",
  *                              "l2": true}]}
- *      softmax and sigmoid heads may have "temperature" and "undecided_below"
+ *      softmax and sigmoid heads may have "temperature" and "undecided_below"; of a model on
+ *      n-grams several may have one name, each with its "language": tensors
+ *      heads.NAME.LANGUAGE.weight, and the same columns in a job
  *   2. modules.json of sentence-transformers: one head "embedding"
  *   3. the checkpoint's own classifier, for texts ("label") or tokens ("entities"), as
  *      `architectures` says, labels from id2label; "dunlin": {"head": NAME} renames it

@@ -90,47 +90,89 @@ static dn_status read_config(dn_gram_model *model) {
 
 /* ---- model.safetensors ---- */
 
-/** Whatever stands in the file: buckets are within the table, and rise. */
-static dn_status read_buckets(dn_gram_model *model) {
-    const dn_tensor *tensor = dn_safetensors_find(model->file, "ngrams.bucket");
+/** The list of buckets that a head's weights are for: its own, or that of all heads. */
+static const dn_tensor *buckets_of(const dn_gram_model *model, const dn_model_head *head) {
+    char name[256], of_head[300];
+    dn_config_head_tensor(&model->config, head, sizeof name, name);
+    snprintf(of_head, sizeof of_head, "%s.bucket", name);
+    const dn_tensor *own = dn_safetensors_find(model->file, of_head);
+    return own ? own : dn_safetensors_find(model->file, "ngrams.bucket");
+}
+
+static int32_t bucket_at(const dn_tensor *tensor, uint64_t i) {
+    int32_t bucket;
+    memcpy(&bucket, (const char *)tensor->data + i * sizeof bucket, sizeof bucket);
+    return bucket;
+}
+
+/** Whatever stands in the file: buckets are within the table, and rise. Marks them in `row`. */
+static dn_status mark_buckets(const dn_gram_model *model, const dn_tensor *tensor) {
     const char *path = dn_safetensors_path(model->file);
     if (!tensor || tensor->dtype != DN_DT_I32 || tensor->n_dims != 1 ||
         tensor->n_elements > DN_NGRAM_BUCKETS) {
-        return DN_FAIL(MODEL, "%s: ngrams.bucket is not there as a list of at most %d I32", path,
-                       DN_NGRAM_BUCKETS);
+        return DN_FAIL(MODEL,
+                       "%s: ngrams.bucket, or heads.NAME.bucket of each head, is not there as a "
+                       "list of at most %d I32",
+                       path, DN_NGRAM_BUCKETS);
     }
-    model->n_columns = (int)tensor->n_elements;
-    model->row = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *model->row);
-    for (int i = 0, last = -1; i < model->n_columns; i++) {
-        int32_t bucket;
-        memcpy(&bucket, (const char *)tensor->data + (size_t)i * sizeof bucket, sizeof bucket);
-        if (bucket <= last || bucket >= DN_NGRAM_BUCKETS) {
+    for (uint64_t i = 0; i < tensor->n_elements; i++) {
+        int32_t bucket = bucket_at(tensor, i);
+        if (bucket < 0 || bucket >= DN_NGRAM_BUCKETS ||
+            (i > 0 && bucket <= bucket_at(tensor, i - 1))) {
             return DN_FAIL(MODEL,
                            "%s: ngrams.bucket[%d] is %d: not above the one before it, or "
                            "not below %d",
-                           path, i, bucket, DN_NGRAM_BUCKETS);
+                           path, (int)i, bucket, DN_NGRAM_BUCKETS);
         }
-        model->row[bucket] = (i + 1) * model->stride;
-        last = bucket;
+        model->row[bucket] = 1;
     }
     return DN_OK;
 }
 
-/** Tensor heads.NAME.`what` [n][n_labels] into the head's part of each row of `to`. */
-static dn_status read_floats(const dn_gram_model *model, const dn_model_head *head,
-                             const char *what, int n_dims, float *to) {
-    char name[256];
-    const dn_tensor *tensor;
-    size_t n_labels = (size_t)head->n_labels, stride = (size_t)model->stride;
-    uint64_t dim[] = {(uint64_t)model->n_columns, n_labels};
-    snprintf(name, sizeof name, "heads.%s.%s", head->name, what);
-    DN_TRY(dn_safetensors_need(model->file, name, n_dims, dim + 2 - n_dims, &tensor));
-    for (uint64_t i = 0; i < tensor->n_elements / n_labels; i++) {
-        float *at = to + i * stride + head->begin;
-        DN_TRY(dn_tensor_floats(model->file, tensor, i * n_labels, n_labels, at));
-        for (size_t k = 0; k < n_labels; k++) {
-            at[k] /= head->temperature;
+/** A row of weights for each bucket of any head. */
+static dn_status read_buckets(dn_gram_model *model) {
+    model->row = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *model->row);
+    for (int i = 0; i < model->config.n_model_heads; i++) {
+        DN_TRY(mark_buckets(model, buckets_of(model, &model->config.model_head[i])));
+    }
+    for (int bucket = 0; bucket < DN_NGRAM_BUCKETS; bucket++) {
+        if (model->row[bucket]) {
+            model->row[bucket] = ++model->n_columns * model->stride;
         }
+    }
+    return DN_OK;
+}
+
+/** Tensor TENSOR.`what` of a head [n][n_labels], or [n_labels]. */
+static dn_status need_floats(const dn_gram_model *model, const dn_model_head *head,
+                             const char *what, int n_dims, const uint64_t *dim,
+                             const dn_tensor **out) {
+    char name[256], tensor[300];
+    dn_config_head_tensor(&model->config, head, sizeof name, name);
+    snprintf(tensor, sizeof tensor, "%s.%s", name, what);
+    return dn_safetensors_need(model->file, tensor, n_dims, dim, out);
+}
+
+/** Row i of a head's tensor, less its temperature. */
+static dn_status read_row(const dn_gram_model *model, const dn_model_head *head,
+                          const dn_tensor *tensor, uint64_t i, float *to) {
+    uint64_t n = (uint64_t)head->n_labels;
+    DN_TRY(dn_tensor_floats(model->file, tensor, i * n, n, to));
+    for (uint64_t k = 0; k < n; k++) {
+        to[k] /= head->temperature;
+    }
+    return DN_OK;
+}
+
+static dn_status read_head_weights(dn_gram_model *model, const dn_model_head *head) {
+    const dn_tensor *bucket = buckets_of(model, head), *weight, *bias;
+    uint64_t dim[] = {bucket->n_elements, (uint64_t)head->n_labels};
+    DN_TRY(need_floats(model, head, "bias", 1, dim + 1, &bias));
+    DN_TRY(need_floats(model, head, "weight", 2, dim, &weight));
+    DN_TRY(read_row(model, head, bias, 0, model->bias + head->begin));
+    for (uint64_t i = 0; i < bucket->n_elements; i++) {
+        float *row = model->weight + model->row[bucket_at(bucket, i)];
+        DN_TRY(read_row(model, head, weight, i, row + head->begin));
     }
     return DN_OK;
 }
@@ -144,9 +186,7 @@ static dn_status read_weights(dn_gram_model *model) {
     memset(model->weight, 0, n * sizeof *model->weight);
     memset(model->bias, 0, stride * sizeof *model->bias);
     for (int i = 0; i < model->config.n_model_heads; i++) {
-        const dn_model_head *head = &model->config.model_head[i];
-        DN_TRY(read_floats(model, head, "bias", 1, model->bias));
-        DN_TRY(read_floats(model, head, "weight", 2, model->weight + stride));
+        DN_TRY(read_head_weights(model, &model->config.model_head[i]));
     }
     return DN_OK;
 }

@@ -9,6 +9,8 @@
  *    DIR/model.safetensors   ngrams.bucket [columns], rising, heads.NAME.weight [columns][labels],
  *                            heads.NAME.bias [labels]
  *
+ * A head of one language (heads.NAME.LANGUAGE), and any other, may have a list of buckets of its
+ * own, heads.NAME.bucket, in place of ngrams.bucket.
  * "ngrams" is DN_NGRAMS_RULE: which bucket an n-gram has. Only buckets that its examples had are
  * there; what else a text has counts in its length alone. In memory the weights of all heads for a
  * column stand side by side, so that an n-gram costs one line of a cache, not one a head. */

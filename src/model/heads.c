@@ -138,12 +138,21 @@ static dn_status add_mapped(dn_config *config, const char *name, dn_head_kind ki
 
 /* ---- "dunlin" ---- */
 
-static dn_status read_name(const dn_json_at *at, const dn_config *config, const char **name) {
-    DN_TRY(dn_json_text(at, name));
+/** Whether an earlier head has the name; for a head of one language, if it answers for that too. */
+static bool is_taken(const dn_config *config, const char *name, const char *language) {
     bool taken = false;
     for (int i = 0; i < config->n_model_heads; i++) {
-        taken = taken || strcmp(config->model_head[i].name, *name) == 0;
+        const dn_model_head *head = &config->model_head[i];
+        bool apart = language && head->language && strcmp(language, head->language) != 0;
+        taken = taken || (strcmp(head->name, name) == 0 && !apart);
     }
+    return taken;
+}
+
+static dn_status read_name(const dn_json_at *at, const dn_config *config, const char *language,
+                           const char **name) {
+    DN_TRY(dn_json_text(at, name));
+    bool taken = is_taken(config, *name, language);
     if (!**name || strpbrk(*name, "/.") || taken) {
         return dn_json_fail(at, "\"%s\": a head needs a name of its own, without '/' and '.'",
                             *name);
@@ -196,19 +205,37 @@ static dn_status read_decision(const dn_json_at *object, dn_config *config) {
     return DN_OK;
 }
 
+/** One of those that the model names. */
+static dn_status read_language(const dn_json_at *head, const dn_config *config, const char **out) {
+    dn_json_at at;
+    *out = NULL;
+    if (!dn_json_find(head, "language", &at)) {
+        return DN_OK;
+    }
+    if (config->family) {
+        return dn_json_fail(&at, "is for heads of models on n-grams");
+    }
+    DN_TRY(dn_json_text(&at, out));
+    return dn_languages_have(&config->languages, *out)
+               ? DN_OK
+               : dn_json_fail(&at, "\"%s\" is not among the model's languages", *out);
+}
+
 static dn_status read_head(const dn_json_at *head, dn_config *config) {
     dn_json_at at;
-    const char *name;
+    const char *name, *language;
     int kind;
     DN_TRY(dn_json_need(head, "kind", DN_JSON_TEXT, &at));
     DN_TRY(choose(&at, dn_head_kind_names, DN_HEAD_KINDS, &kind));
+    DN_TRY(read_language(head, config, &language));
     DN_TRY(dn_json_need(head, "name", DN_JSON_TEXT, &at));
-    DN_TRY(read_name(&at, config, &name));
+    DN_TRY(read_name(&at, config, language, &name));
     if (kind == DN_HEAD_EMBEDDING) {
         return read_embedding(head, config, name);
     }
     DN_TRY(dn_json_need(head, "labels", DN_JSON_ARRAY, &at));
     DN_TRY(add_listed(config, name, (dn_head_kind)kind, &at));
+    config->model_head[config->n_model_heads - 1].language = language;
     return read_decision(head, config);
 }
 
@@ -348,7 +375,7 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
             DN_TRY(dn_json_need(&dunlin, "heads", DN_JSON_ARRAY, &at));
             DN_TRY(read_listed_heads(&dunlin, &at, config));
         } else if (dn_json_find(&dunlin, "head", &at)) {
-            DN_TRY(read_name(&at, config, &name));
+            DN_TRY(read_name(&at, config, NULL, &name));
         }
     }
     if (!listed && sentences) {
@@ -384,7 +411,8 @@ void dn_config_want_features(dn_config *config) {
 void dn_config_head_tensor(const dn_config *config, const dn_model_head *head, size_t room,
                            char *out) {
     if (!config->own_head) {
-        snprintf(out, room, "heads.%s", head->name);
+        snprintf(out, room, head->language ? "heads.%s.%s" : "heads.%s", head->name,
+                 head->language);
     } else {
         bool tokens = head->kind == DN_HEAD_TOKENS;
         snprintf(out, room, "%s", tokens ? "classifier" : config->family->classifier);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool names(const dn_languages *languages, const char *code) {
+bool dn_languages_have(const dn_languages *languages, const char *code) {
     for (int i = 0; i < languages->n; i++) {
         if (strcmp(languages->code[i], code) == 0) {
             return true;
@@ -21,7 +21,7 @@ static const char *add(dn_languages *languages, const char *code) {
         strspn(code, "abcdefghijklmnopqrstuvwxyz-") != n) {
         return "is no code of a language as `en`, `de` or `zh`";
     }
-    if (names(languages, code)) {
+    if (dn_languages_have(languages, code)) {
         return "stands there twice";
     }
     if (languages->n == DN_MAX_LANGUAGES) {
@@ -88,7 +88,7 @@ dn_status dn_language_gate_bind(const char *who, const dn_languages *languages, 
     const dn_field *field = &schema->field[index];
     for (int i = 0; i <= DN_NO_LABEL; i++) {
         bool known = i < field->n_labels && strcmp(field->labels[i], DN_UNDECIDED) != 0;
-        out->serves[i] = !known || names(languages, field->labels[i]);
+        out->serves[i] = !known || dn_languages_have(languages, field->labels[i]);
         n_served += known && out->serves[i];
     }
     if (n_served == 0) {
@@ -100,6 +100,19 @@ dn_status dn_language_gate_bind(const char *who, const dn_languages *languages, 
                        who, list, column);
     }
     out->field = index;
+    return DN_OK;
+}
+
+dn_status dn_language_gate_bind_one(const char *who, const char *language, const char *column,
+                                    const dn_schema *schema, dn_language_gate *out) {
+    dn_languages one = {.n = 1};
+    snprintf(one.code[0], sizeof one.code[0], "%s", language);
+    DN_TRY(dn_schema_need(schema, who, column, DN_LABEL, &out->field));
+    DN_TRY(dn_language_gate_bind(who, &one, column, schema, out));
+    const dn_field *field = &schema->field[out->field];
+    for (int i = 0; i <= DN_NO_LABEL; i++) {
+        out->serves[i] = i < field->n_labels && strcmp(field->labels[i], language) == 0;
+    }
     return DN_OK;
 }
 

@@ -28,6 +28,8 @@ dn_status dn_languages_read(const dn_json_at *dunlin, dn_languages *out);
 /** What the job file says in place of it, where it says something. CONFIG */
 dn_status dn_languages_set(const dn_list *setting, dn_languages *languages);
 
+bool dn_languages_have(const dn_languages *languages, const char *code);
+
 /** "de,es": for tables and errors. out[room], cut where it does not fit. */
 void dn_languages_print(const dn_languages *languages, size_t room, char *out);
 
@@ -41,6 +43,11 @@ typedef struct dn_language_gate {
  * column, all rows pass. CONFIG where no text could ever pass. */
 dn_status dn_language_gate_bind(const char *who, const dn_languages *languages, const char *column,
                                 const dn_schema *schema, dn_language_gate *out);
+
+/** Binds a gate for one language alone: what nobody knows does not pass. CONFIG without the column,
+ * and where it never says so. */
+dn_status dn_language_gate_bind_one(const char *who, const char *language, const char *column,
+                                    const dn_schema *schema, dn_language_gate *out);
 
 static inline bool dn_language_gate_admits(const dn_language_gate *gate, const dn_chunk *chunk,
                                            uint32_t row) {

@@ -1,21 +1,26 @@
 /* clean -> score.HEAD, label.HEAD for each of its heads: a linear model on n-grams as a stage. It
  * needs no batches: a text alone costs as much as in company, so it runs where the text stages do.
- */
+ *
+ * A head may answer for one language alone: then texts of other languages are not even read. */
 #include "base/memory.h"
 #include "flow/stage.h"
 #include "model/columns.h"
 #include "model/grams.h"
 #include "model/scorer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct linear_conf {
-    char *path, *text, *prefix;
+    char *path, *text, *prefix, *language;
+    dn_list languages;
+    bool scores;
     dn_gram_model *model;
     const dn_model_info *info;
     int text_field, n_heads;
     dn_head_columns head[DN_MAX_HEADS];
+    dn_language_gate gate[DN_MAX_HEADS];
 } linear_conf;
 
 typedef struct linear_worker {
@@ -32,18 +37,43 @@ static const dn_prop props[] = {
     {"prefix", DN_P_TEXT, AT(prefix), "", 0, 0, NULL,
      "Stands before the heads' names in the columns (score.PREFIX.HEAD), where heads of two models "
      "are called the same."},
+    {"scores", DN_P_BOOL, AT(scores), "true", 0, 0, NULL,
+     "false: labels only, without the probability of each class."},
+    {"languages", DN_P_LIST, AT(languages), NULL, 0, 0, NULL,
+     "Languages that it serves, as codes (en, de): texts of others get null scores; `any`: all. "
+     "Empty: those that its config.json names. A head of one language keeps to it."},
+    {"language", DN_P_TEXT, AT(language), "label.language", 0, 0, NULL,
+     "The column that says a text's language, as a stage `linear` with a head `language` makes "
+     "it."},
     {0},
 };
 
+/** Its columns, and for which languages it fills them. */
+static dn_status bind_head(linear_conf *c, const dn_model_head *head, const dn_languages *served,
+                           dn_schema *schema) {
+    int k = c->n_heads++;
+    dn_languages own = {.n = 1};
+    dn_columns_place place = {c->path, c->prefix, served, !c->scores, schema};
+    if (head->language) {
+        snprintf(own.code[0], sizeof own.code[0], "%s", head->language);
+        place.languages = &own;
+        DN_TRY(dn_language_gate_bind_one(c->path, head->language, c->language, schema,
+                                         &c->gate[k]));
+    } else {
+        DN_TRY(dn_language_gate_bind(c->path, served, c->language, schema, &c->gate[k]));
+    }
+    return dn_head_columns_add(&place, head, &c->head[k]);
+}
+
 static dn_status linear_bind(void *conf, const dn_bind *bind) {
-    static const dn_languages all = {0};
     linear_conf *c = conf;
-    const dn_columns_place place = {c->path, c->prefix, &all, bind->schema};
     DN_TRY(dn_schema_need(bind->schema, "linear", c->text, DN_BYTES, &c->text_field));
     DN_TRY(dn_gram_model_open(c->path, &c->model));
     c->info = dn_gram_model_describe(c->model);
+    dn_languages served = *c->info->languages;
+    DN_TRY(dn_languages_set(&c->languages, &served));
     for (int i = 0; i < c->info->n_model_heads; i++) {
-        DN_TRY(dn_head_columns_add(&place, &c->info->model_head[i], &c->head[c->n_heads++]));
+        DN_TRY(bind_head(c, &c->info->model_head[i], &served, bind->schema));
     }
     return DN_OK;
 }
@@ -61,17 +91,32 @@ static dn_status linear_open(const void *conf, void **worker) {
     return DN_OK;
 }
 
+static bool any_admits(const linear_conf *c, const dn_chunk *chunk, uint32_t row) {
+    bool any = false;
+    for (int k = 0; k < c->n_heads && !any; k++) {
+        any = dn_language_gate_admits(&c->gate[k], chunk, row);
+    }
+    return any;
+}
+
+static void score_row(const linear_conf *c, const linear_worker *w, dn_span text, dn_chunk *chunk,
+                      uint32_t row) {
+    dn_gram_model_score(c->model, w->ngrams, text, w->score);
+    for (int k = 0; k < c->n_heads; k++) {
+        if (dn_language_gate_admits(&c->gate[k], chunk, row)) {
+            dn_head_columns_write(&c->head[k], chunk, row, w->score);
+        }
+    }
+}
+
 static dn_status linear_run(const void *conf, void *worker, dn_chunk *chunk) {
     const linear_conf *c = conf;
     const linear_worker *w = worker;
     const dn_span *text = dn_chunk_bytes(chunk, c->text_field);
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
         uint16_t row = chunk->sel[i];
-        if (text[row].ptr) {
-            dn_gram_model_score(c->model, w->ngrams, text[row], w->score);
-            for (int k = 0; k < c->n_heads; k++) {
-                dn_head_columns_write(&c->head[k], chunk, row, w->score);
-            }
+        if (text[row].ptr && any_admits(c, chunk, row)) {
+            score_row(c, w, text[row], chunk, row);
         }
     }
     return DN_OK;

@@ -27,6 +27,7 @@ extern const char *const dn_head_kind_names[DN_HEAD_KINDS];
 typedef struct dn_model_head {
     const char *name;
     dn_head_kind kind;
+    const char *language;      /**< NULL: it answers for all languages of its model */
     int n_labels;              /**< its columns */
     const char *const *labels; /**< NULL for an embedding; behind the last stands DN_UNDECIDED */
     int begin;                 /**< its first column in the score rows, or in the token scores */

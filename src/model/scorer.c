@@ -158,7 +158,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     conf->width = info->score_width;
     conf->token_width = info->token_width;
     DN_TRY(bind_languages(conf, bind->schema));
-    const dn_columns_place place = {conf->path, conf->prefix, &conf->served, bind->schema};
+    const dn_columns_place place = {conf->path, conf->prefix, &conf->served, false, bind->schema};
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(dn_head_columns_add(&place, &info->model_head[i], &conf->head[conf->n_heads++]));
     }

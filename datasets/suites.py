@@ -106,14 +106,10 @@ def add_tweeteval(suite, data):
 
 def add_topics(suite, data):
     """All gold is validation: twenty rows a language are too few to judge by. Topics are learned from hashtags: topics.py."""
-    files = members(data, "tweet-topic-xl", r"/(en|es)_(train|validation)\.jsonl$")
     suite.declare("topic")
     suite.declare("topic-es", head="topic")
-    for name in sorted(files):
-        for line in lines(files, name):
-            row = json.loads(line)
-            gold = [key for key, value in row.items() if value == 1 and key not in ("id", "text")]
-            suite.add("val", "topic" if "/en_" in name else "topic-es", row["text"], gold)
+    for language, text, labels in topics.gold(data, ("en", "es")):
+        suite.add("val", "topic" if language == "en" else "topic-es", text, labels)
     try:
         rows = topics.load(data, [row["text"] for row in suite.train])
     except FileNotFoundError as error:

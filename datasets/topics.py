@@ -14,6 +14,7 @@ import collections
 import csv
 import functools
 import hashlib
+import json
 import lzma
 import os
 import pathlib
@@ -21,7 +22,7 @@ import re
 import sys
 
 import leaks
-from archives import Bad
+from archives import Bad, lines, members
 
 HERE = pathlib.Path(__file__).resolve().parent
 CORPUS = "ira_tweets_until_2017-09.csv.xz"
@@ -106,6 +107,21 @@ def load(data, others=(), held=frozenset()):
         yield from (("train", None, text) for text in others)
         yield from corpus(data)
     return list(rows(texts(), held))
+
+
+def gold(data, languages):
+    """[(language, text, topics)] of TweetTopic-XL, its train and validation parts."""
+    files = members(data, "tweet-topic-xl", rf"/({'|'.join(languages)})_(train|validation)\.jsonl$")
+    rows = [(name.split("/")[-1][:2], json.loads(line)) for name in sorted(files) for line in lines(files, name)]
+    return [(language, row["text"], [key for key, value in row.items() if value == 1 and key not in ("id", "text")])
+            for language, row in rows]
+
+
+def priors(data):
+    """{topic: share of tweets that are about it}, of the two languages that nothing is judged by."""
+    found = gold(data, ("gr", "ja"))
+    counts = collections.Counter(topic for _, _, topics in found for topic in topics)
+    return {topic: count / len(found) for topic, count in counts.items()}
 
 
 def main():

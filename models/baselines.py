@@ -101,16 +101,19 @@ def measure(name, directory, models, only):
     """{task or pool: (its digest, {model: score})}."""
     tasks, validation, rows = read(directory / f"{name}.jsonl")
     _, train, _ = read(directory / f"{name}.train.jsonl")
-    digest_of, found, pools = digests(tasks.values(), rows), {}, {}
+    digest_of, found, pools, fitted = digests(tasks.values(), rows), {}, {}, {}
     for task, settings in tasks.items():
-        labelled = train.get(task) or train.get(settings.get("head"))
+        learned = task if train.get(task) else settings.get("head")
+        labelled = train.get(learned)
         if not labelled or (only and not {task, settings.get("pool")} & only):
             continue
         found[task] = digest_of[task], {}
         labels, right = targets(labelled, validation[task])
         for model, fit in models.items():
             started = time.monotonic()
-            decided = fit(as_seen(labelled), labels)(as_seen(validation[task]))
+            if (model, learned) not in fitted:
+                fitted[model, learned] = fit(as_seen(labelled), labels)
+            decided = fitted[model, learned](as_seen(validation[task]))
             found[task][1][model] = round(score(settings, right, decided), 1)
             if "pool" in settings and (not only or settings["pool"] in only):
                 pooled = pools.setdefault(settings["pool"], {}).setdefault(model, (settings, [], []))

@@ -31,11 +31,11 @@ class Program:
         self.name, self.command = args.model.name, [args.dunlin, "model", "score", args.model, "--backend", args.backend]
 
     def scores(self, head, labels, rows):
-        """[rows][labels]; NaN where the text is in a language that the model does not name."""
+        """[rows][labels]."""
         text = "".join(" ".join(row["text"].split()) + "\n" for row in rows)
         done = subprocess.run(self.command, input=text, capture_output=True, text=True, check=True)
-        found = [json.loads(line)["scores"].get(head) for line in done.stdout.splitlines()]
-        return np.array([[s[label] for label in labels] if s else [np.nan] * len(labels) for s in found])
+        found = [json.loads(line)["scores"][head] for line in done.stdout.splitlines()]
+        return np.array([[scores[label] for label in labels] for scores in found])
 
 
 class Linear:
@@ -101,14 +101,13 @@ def topic(models, validation, labels):
         figures = topic_figures(right, right.astype(float), whole)
         print(f"\n{len(rows)} gold texts in {language}, percent:\n\n| | " + " | ".join(figures) + " |\n" + "|---" * 5 + "|")
         for name, score in scores.items():
-            score = np.nan_to_num(score, nan=-np.inf)
             values, spread = topic_figures(right, score, whole), topic_figures(right, score, weight)
             print(f"| {name} | " + " | ".join(f"{100 * values[k][0]:.1f} ({interval(100 * spread[k])})" for k in values) + " |")
         print("\n| topic | texts | chance | " + " | ".join(f"{name}: average precision | F1" for name in scores) + " | above chance |\n"
               + "|---|--:|--:|" + "--:|--:|" * len(scores) + "---|")
         for k, label in enumerate(labels):
             cells, sure = [], False
-            for i, score in enumerate(np.nan_to_num(s, nan=-np.inf) for s in scores.values()):
+            for i, score in enumerate(scores.values()):
                 spread = average_precision(right[:, k], score[:, k], weight)
                 value = average_precision(right[:, k], score[:, k], whole)[0]
                 sure = sure if i else np.nanpercentile(spread, 2.5) > right[:, k].mean()

@@ -66,7 +66,7 @@ def main():
     labels, temperature = heads["topic"]["labels"], heads["topic"].get("temperature", 1)
     share = priors(pathlib.Path(args.data))
     score = Program(args).scores("topic", labels, pool(args.suites / "tweets.train.jsonl"))
-    score = score[~np.isnan(score[:, 0])].clip(1e-7, 1 - 1e-7)
+    score = score.clip(1e-7, 1 - 1e-7)
     logits = temperature * np.log(score / (1 - score))
     path = args.model / "model.safetensors"
     weights = path.read_bytes()

@@ -10,8 +10,9 @@
 typedef struct dn_eval_side {
     char *dir;
     const dn_kernels *kernels;
-    bool wants_logits; /**< judged has logits; what it says of decisions means nothing then */
-    char *name;        /**< in tables: the precision, and the directory where there are two */
+    const char *cascade; /**< a linear model before it, NULL: none */
+    bool wants_logits;   /**< judged has logits; what it says of decisions means nothing then */
+    char *name;          /**< in tables: the precision, and the directory where there are two */
     struct dn_judged *judged; /**< [n_tasks] */
 } dn_eval_side;
 
@@ -22,6 +23,7 @@ typedef struct dn_judged {
     uint64_t label_hash; /**< of their names, in order */
     dn_head_kind kind;
     int n_labels, n_decisions, n_undecided;
+    int n_linear; /**< texts that the cascade's linear model answered */
     float undecided_below;
     float *confidence; /**< [n_decisions]: of the label of a text, or of each label of a sigmoid */
     bool *right;       /**< [n_decisions] */
@@ -50,6 +52,7 @@ typedef struct dn_figure {
     int n, first_only, second_only;
     double value, low, high; /**< of a pair: the difference */
     double error, noise;     /**< of calibration: model/metrics.h */
+    double linear;           /**< share of texts that a cascade's linear model answered */
     double undecided;        /**< share of texts below the head's threshold */
     double p;
 } dn_figure;

@@ -27,6 +27,7 @@ dn_figure *dn_figures_add(dn_figures *figures, dn_figure_kind kind, const char *
                           .high = NAN,
                           .error = NAN,
                           .noise = NAN,
+                          .linear = NAN,
                           .undecided = NAN,
                           .p = NAN};
     return figure;
@@ -56,6 +57,7 @@ static const field fields[] = {
     {"calibration_error", SHARE, AT(error)},
     {"calibration_noise", SHARE, AT(noise)},
     {"undecided", SHARE, AT(undecided)},
+    {"linear", SHARE, AT(linear)},
     {"first_only", COUNT, AT(first_only)},
     {"second_only", COUNT, AT(second_only)},
     {"p", SHARE, AT(p)},
@@ -184,6 +186,7 @@ static void print_value(const dn_figure *f, const char **last) {
         isnan(f->error) ? printf("  %13s", "") : printf("  %5.3f (%5.3f)", f->error, f->noise);
         printf("  %s", f->metric);
     }
+    isnan(f->linear) ? 0 : printf(", %.1f %% linear", 100 * f->linear);
     isnan(f->undecided) ? printf("\n") : printf(", %.1f %% und\n", 100 * f->undecided);
 }
 

@@ -150,6 +150,7 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
         memcpy(to->logit + at, scores->score + head->begin, n * sizeof *to->logit);
         memcpy(to->label + at, j->right, n * sizeof *to->label);
     }
+    to->n_linear += scores->by_linear;
     dn_outcomes_add(to->outcomes, j->right, j->decided);
     to->length[j->seen[row->task]++] = length_of(scores->n_tokens);
 }
@@ -269,9 +270,11 @@ dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
                  .seen = dn_alloc_array(n_tasks, sizeof(int))};
     dn_row_scorer *scorer = NULL;
     dn_status status;
-    DN_TRY_GO(
-        dn_row_scorer_open(side->dir, side->kernels, side->wants_logits, take_row, &j, &scorer),
-        done);
+    DN_TRY_GO(side->cascade ? dn_row_scorer_open_cascade(side->dir, side->cascade, side->kernels,
+                                                         take_row, &j, &scorer)
+                            : dn_row_scorer_open(side->dir, side->kernels, side->wants_logits,
+                                                 take_row, &j, &scorer),
+              done);
     find_heads(&j, dn_row_scorer_info(scorer));
     DN_TRY_GO(check(&j), done);
     for (int t = 0; t < suite->n_tasks; t++) {

@@ -55,6 +55,9 @@ static void measure_model(const measuring *m, int t, const dn_eval_side *side) {
     if (judged->undecided_below > 0) {
         to->undecided = (double)judged->n_undecided / judged->n_decisions;
     }
+    if (side->cascade) {
+        to->linear = (double)judged->n_linear / task->n_rows;
+    }
     to->noise = dn_calibration_noise(judged->confidence, n, NOISE_DRAWS, SEED);
 }
 

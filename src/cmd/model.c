@@ -21,12 +21,16 @@ static const char help[] =
     "SUITE] "
     "[--max-flips PERCENT]\n"
     "           [--max-points POINTS] [--output FORM]\n"
-    "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--output FORM]\n"
+    "       dunlin model eval DIR SUITE [--backend NAME,...] [--against DIR] [--cascade LINEAR] "
+    "[--output FORM]\n"
     "       dunlin model calibrate DIR SUITE [--backend NAME]\n"
+    "       dunlin model calibrate LINEAR SUITE --cascade ENCODER [--max-points POINTS] [--backend "
+    "NAME]\n"
     "       dunlin model fit DIR --head NAME --examples FILE [--labels FILE] [--text COLUMN] "
     "[--label "
     "COLUMN] [--out TO]\n"
     "                        [--kind auto|encoder|ngrams] [--backend NAME]\n"
+    "       dunlin model fit DIR --suite SUITE [--out TO] [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
     "the text as it is\n"
@@ -53,7 +57,13 @@ static const char help[] =
     "             once `python3 datasets/suites.py` has made these\n"
     "  calibrate  fits a temperature to each head that the suite has texts for, so that a score of "
     "0.8 is right in 8 of 10\n"
-    "             cases, and writes it to DIR/config.json; labels stay as they are\n"
+    "             cases, and writes it to DIR/config.json; labels stay as they are. With "
+    "--cascade: "
+    "above which score\n"
+    "             each head of a linear model is sure, so that it may answer before the encoder, "
+    "and "
+    "no metric falls by\n"
+    "             more than --max-points\n"
     "  fit        learns a head of one's own from labelled examples, 50 of each label or more: how "
     "good it will be on\n"
     "             other texts (cross-validation), which labels are confused, and with --out a copy "
@@ -76,11 +86,17 @@ static const char help[] =
     "                         tweets); bench of n-grams: instead of made-up tweets\n"
     "      --suite SUITE      compare: the labelled texts of a suite (see eval); also compares the "
     "metrics of the heads\n"
+    "                         fit: a linear twin of DIR on n-grams, a head for each of its heads, "
+    "to "
+    "stand before it\n"
+    "      --cascade DIR      eval: the linear model before DIR; calibrate: the encoder behind "
+    "DIR\n"
     "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
     "(with --suite: 1)\n"
     "      --max-points N     compare --suite: status 1 when a metric differs by more than N "
     "points "
     "(default: 0.5)\n"
+    "                         calibrate --cascade: what a metric may lose (default: 0.5)\n"
     "      --head NAME        import: what to call the checkpoint's head (default: label, entities "
     "or embedding)\n"
     "                         fit: what the new head is called\n"
@@ -123,6 +139,7 @@ typedef struct option_row {
 
 #define AT(field) offsetof(dn_model_options, field)
 static const option_row rows[] = {
+    {"cascade", 'd', AT(cascade), 0},
     {"examples", 'e', AT(examples), 0},
     {"labels", 'l', AT(labels), 0},
     {"text", 'x', AT(text), 0},
@@ -161,8 +178,8 @@ static const action actions[] = {
     {"import", "hnmy", "FROM TO", false, dn_model_cmd_import, NULL},
     {"bench", "bkjrot", "DIR", false, dn_model_cmd_bench, dn_grams_cmd_bench},
     {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare, NULL},
-    {"eval", "bao", "DIR SUITE", true, dn_model_cmd_eval, dn_model_cmd_eval},
-    {"calibrate", "b", "DIR SUITE", false, dn_model_cmd_calibrate, dn_model_cmd_calibrate},
+    {"eval", "baod", "DIR SUITE", true, dn_model_cmd_eval, dn_model_cmd_eval},
+    {"calibrate", "bdp", "DIR SUITE", false, dn_model_cmd_calibrate, dn_model_cmd_calibrate},
     {"fit", "bhelxcuis", "DIR", false, dn_model_cmd_fit, NULL},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers, NULL},
     {0},
@@ -226,7 +243,7 @@ static dn_status run_on_grams(const action *a, const dn_model_options *options) 
         return DN_FAIL(CONFIG, "%s: is a model on n-grams, and model %s is for encoders",
                        options->dir, a->name);
     }
-    if (options->backend && !options->against) {
+    if (options->backend && !options->against && !options->cascade) {
         return dn_cmd_usage("model", "--backend %s: a model on n-grams has no kernels to choose",
                             options->backend);
     }

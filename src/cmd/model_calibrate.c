@@ -1,5 +1,6 @@
 /** `dunlin model calibrate`: a temperature for each head, fitted on labelled texts. */
 #include "base/hash.h"
+#include "base/home.h"
 #include "base/memory.h"
 #include "cmd/eval.h"
 #include "io/json.h"
@@ -249,7 +250,22 @@ static dn_status calibrate(const dn_suite *suite, dn_eval_side *side) {
     return status;
 }
 
+static dn_status calibrate_cascade(const dn_model_options *options) {
+    double points;
+    DN_TRY(dn_model_read_limit("max-points", options->max_points, 0.5, &points));
+    char *encoder = dn_home_find(options->cascade);
+    dn_status status = dn_calibrate_cascade(options, encoder, points);
+    free(encoder);
+    return status;
+}
+
 dn_status dn_model_cmd_calibrate(const dn_model_options *options) {
+    if (options->cascade) {
+        return calibrate_cascade(options);
+    }
+    if (options->max_points) {
+        return dn_cmd_usage("model", "--max-points needs --cascade here");
+    }
     dn_suite suite;
     dn_eval_side side = {.dir = dn_strdup(options->dir), .wants_logits = true};
     dn_status status = dn_kernels_select(options->backend, &side.kernels);

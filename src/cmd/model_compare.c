@@ -157,8 +157,8 @@ static dn_status compare_suite(comparing *c, const char *name) {
 }
 
 static dn_status compare_texts(comparing *c, const char *path) {
-    DN_TRY(dn_comparison_new(c->model[0], c->model[1], c->max_tokens, DN_LINES_ROWS,
-                             &c->comparison));
+    DN_TRY(
+        dn_comparison_new(c->model[0], c->model[1], c->max_tokens, DN_LINES_ROWS, &c->comparison));
     DN_TRY(path ? compare_file(c, path) : compare_sample(c));
     c->head = dn_comparison_read(c->comparison);
     return DN_OK;
@@ -196,7 +196,7 @@ static dn_status compare(comparing *c, const dn_model_options *options) {
     return check_limits(c);
 }
 
-static dn_status read_limit(const char *option, const char *text, double otherwise, double *out) {
+dn_status dn_model_read_limit(const char *option, const char *text, double otherwise, double *out) {
     char *rest = NULL;
     *out = text ? strtod(text, &rest) : otherwise;
     if (text && (rest == text || *rest || !(*out >= 0 && *out <= 100))) {
@@ -214,9 +214,9 @@ dn_status dn_model_cmd_compare(const dn_model_options *options) {
         return dn_cmd_usage("model", options->suite ? "--suite and --texts exclude each other"
                                                     : "--max-points needs --suite: labelled texts");
     }
-    DN_TRY(read_limit("max-flips", options->max_flips, options->suite ? 1 : INFINITY,
-                      &c.max_flips));
-    DN_TRY(read_limit("max-points", options->max_points, 0.5, &c.max_points));
+    DN_TRY(dn_model_read_limit("max-flips", options->max_flips, options->suite ? 1 : INFINITY,
+                               &c.max_flips));
+    DN_TRY(dn_model_read_limit("max-points", options->max_points, 0.5, &c.max_points));
     dn_status status = compare(&c, options);
     dn_suite_difference_free(&c.suite);
     dn_comparison_free(c.comparison);

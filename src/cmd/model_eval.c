@@ -14,7 +14,8 @@ enum { MAX_BACKENDS = 8 };
 typedef struct evaluating {
     dn_suite suite;
     int n_sides;
-    dn_eval_side side[2 * MAX_BACKENDS];
+    dn_eval_side side[2 * MAX_BACKENDS + 1];
+    char *cascade; /**< directory of the linear model, NULL */
     dn_figures figures;
 } evaluating;
 
@@ -75,11 +76,27 @@ static dn_status check_alike(const evaluating *e, const dn_eval_side *side) {
     return DN_OK;
 }
 
+/** The first side once more, behind a linear model. */
+static dn_status add_cascade(evaluating *e, const char *cascade) {
+    const dn_eval_side *alone = &e->side[0];
+    if (!alone->kernels) {
+        return dn_cmd_usage("model", "--cascade %s: %s is on n-grams itself", cascade, alone->dir);
+    }
+    dn_eval_side *side = &e->side[e->n_sides++];
+    *side = (dn_eval_side){.dir = dn_strdup(alone->dir), .kernels = alone->kernels};
+    side->cascade = e->cascade = dn_home_find(cascade);
+    side->name = dn_format("cascade %s", alone->name);
+    return DN_OK;
+}
+
 static dn_status evaluate(evaluating *e, const dn_model_options *options) {
     DN_TRY(dn_suite_read(options->to, &e->suite));
     DN_TRY(add_sides(e, options->dir, options->backend, options->against != NULL));
     if (options->against) {
         DN_TRY(add_sides(e, options->against, options->backend, true));
+    }
+    if (options->cascade) {
+        DN_TRY(add_cascade(e, options->cascade));
     }
     for (int k = 0; k < e->n_sides; k++) {
         DN_TRY(dn_eval_judge(&e->suite, &e->side[k]));
@@ -97,6 +114,7 @@ dn_status dn_model_cmd_eval(const dn_model_options *options) {
         dn_eval_side_free(&e.suite, &e.side[k]);
     }
     free(e.figures.figure);
+    free(e.cascade);
     dn_suite_free(&e.suite);
     return status;
 }

@@ -10,12 +10,16 @@ typedef struct dn_model_options {
     char *dir;
     const char *to; /**< import: the directory that is made; eval, calibrate: the suite */
     const char *backend, *against, *texts, *suite;
-    const char *max_flips, *max_points; /**< compare: limits, in percent and points */
+    const char *cascade; /**< eval: the linear model before DIR; calibrate: the encoder behind it */
+    const char *max_flips, *max_points; /**< limits, in percent and points */
     const char *normalise, *head, *type;
     const char *examples, *labels, *text, *label, *out, *kind; /**< fit */
     int max_tokens, batch, threads, runs;
     dn_cmd_format format;
 } dn_model_options;
+
+/** A limit of the command line, `otherwise` where it is not given. USAGE */
+dn_status dn_model_read_limit(const char *option, const char *text, double otherwise, double *out);
 
 dn_status dn_model_cmd_tokenize(const dn_model_options *options);
 dn_status dn_model_cmd_score(const dn_model_options *options);
@@ -33,6 +37,10 @@ dn_status dn_model_cmd_fit(const dn_model_options *options);
 dn_status dn_grams_cmd_describe(const dn_model_options *options);
 dn_status dn_grams_cmd_check(const dn_model_options *options);
 dn_status dn_grams_cmd_bench(const dn_model_options *options);
+
+/** `calibrate --cascade`: chooses when the linear model `options->dir` is sure, before the encoder
+ * of that directory. */
+dn_status dn_calibrate_cascade(const dn_model_options *options, const char *encoder, double points);
 
 /** A line of `describe`. */
 void dn_model_print_head(const dn_model_head *head);

@@ -143,6 +143,7 @@ typedef struct dn_pipeline_stats {
     int64_t fate[DN_FATES]; /**< by dn_fate */
     int64_t tokens;         /**< of all texts, by each tokeniser of the pipeline */
     int64_t foreign_rows, foreign_tokens; /**< in languages that a model does not serve */
+    int64_t linear_rows, linear_tokens;   /**< answered by linear models before encoders */
     int64_t texts_cut;      /**< texts of which the model read only the beginning */
     int64_t undecided;      /**< labels that are "und": below the threshold of their head */
     int n_parts;

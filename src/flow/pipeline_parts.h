@@ -77,7 +77,7 @@ struct dn_pipeline {
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter[DN_MAX_SCORERS],
         sink_meter[DN_MAX_SINKS], letters_meter;
     _Atomic int64_t fate[DN_FATES], tokens, texts_cut, undecided;
-    _Atomic int64_t foreign_rows, foreign_tokens;
+    _Atomic int64_t foreign_rows, foreign_tokens, linear_rows, linear_tokens;
     dn_pipeline_latency latency; /**< sink thread */
 };
 

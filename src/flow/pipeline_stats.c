@@ -73,6 +73,8 @@ void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
     stats->tokens = atomic_load_explicit(&pipeline->tokens, memory_order_relaxed);
     stats->foreign_rows = atomic_load_explicit(&pipeline->foreign_rows, memory_order_relaxed);
     stats->foreign_tokens = atomic_load_explicit(&pipeline->foreign_tokens, memory_order_relaxed);
+    stats->linear_rows = atomic_load_explicit(&pipeline->linear_rows, memory_order_relaxed);
+    stats->linear_tokens = atomic_load_explicit(&pipeline->linear_tokens, memory_order_relaxed);
     stats->texts_cut = atomic_load_explicit(&pipeline->texts_cut, memory_order_relaxed);
     stats->undecided = atomic_load_explicit(&pipeline->undecided, memory_order_relaxed);
     read_parts(pipeline, stats);

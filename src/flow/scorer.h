@@ -33,12 +33,15 @@ typedef struct dn_batch_event {
     int64_t closed_mono_ns; /**< when it was closed */
     int32_t model;          /**< which of the pipeline's models */
     int32_t thread;
-    int32_t reason;       /**< dn_close_reason */
-    int32_t under_way;    /**< batches on their way as it started, itself included */
-    int32_t rows, tokens; /**< scored by the model for this rank: of a leader's batch none */
-    int32_t reused;       /**< rows whose result was copied since the last event */
-    int32_t foreign_rows; /**< rows in languages that the model does not serve, since then, and */
+    int32_t reason;         /**< dn_close_reason */
+    int32_t under_way;      /**< batches on their way as it started, itself included */
+    int32_t rows, tokens;   /**< scored by the model for this rank: of a leader's batch none */
+    int32_t reused;         /**< rows whose result was copied since the last event */
+    int32_t foreign_rows;   /**< rows in languages that the model does not serve, since then, and */
     int32_t foreign_tokens; /**< their tokens */
+    int32_t linear_rows;    /**< rows that a linear model before this one answered, since then, and
+                             */
+    int32_t linear_tokens;  /**< their tokens */
     int32_t budget_tokens;
     int32_t late;         /**< rows whose time (slo) was over before the model saw them */
     int64_t wait_ns;      /**< of the oldest row, from put to close */

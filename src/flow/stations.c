@@ -136,6 +136,8 @@ void dn_model_note(void *arg, const dn_batch_event *event) {
     atomic_fetch_add_explicit(&pipeline->foreign_rows, event->foreign_rows, memory_order_relaxed);
     atomic_fetch_add_explicit(&pipeline->foreign_tokens, event->foreign_tokens,
                               memory_order_relaxed);
+    atomic_fetch_add_explicit(&pipeline->linear_rows, event->linear_rows, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pipeline->linear_tokens, event->linear_tokens, memory_order_relaxed);
     if (pipeline->env.batch) {
         pipeline->env.batch(pipeline->env.batch_ctx, event);
     }

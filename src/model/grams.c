@@ -14,6 +14,7 @@ struct dn_gram_model {
     dn_config config;
     dn_safetensors *file;
     char *dir, sha256[DN_SHA256_HEX];
+    const char *cascade; /**< sum of the encoder's weights, NULL */
     dn_model_info info;
     int n_columns, lanes, stride; /**< floats: of a step, of a row */
     int32_t *row;  /**< [DN_NGRAM_BUCKETS]: where its weights begin; 0: row 0, which is all 0 */
@@ -70,6 +71,16 @@ static dn_status check_heads(const dn_json_at *heads, const dn_config *config) {
     return DN_OK;
 }
 
+static dn_status read_cascade(const dn_json_at *dunlin, dn_gram_model *model) {
+    dn_json_at cascade, at;
+    if (!dn_json_find(dunlin, "cascade", &cascade)) {
+        return DN_OK;
+    }
+    DN_TRY(dn_json_need(dunlin, "cascade", DN_JSON_OBJECT, &cascade));
+    DN_TRY(dn_json_need(&cascade, "encoder", DN_JSON_TEXT, &at));
+    return dn_json_text(&at, &model->cascade);
+}
+
 static dn_status read_config(dn_gram_model *model) {
     dn_json_at root = dn_json_root(model->config.doc), at, dunlin, heads;
     const char *type;
@@ -83,6 +94,7 @@ static dn_status read_config(dn_gram_model *model) {
     }
     DN_TRY(dn_json_need(&root, "dunlin", DN_JSON_OBJECT, &dunlin));
     DN_TRY(check_rule(&dunlin));
+    DN_TRY(read_cascade(&dunlin, model));
     DN_TRY(dn_json_need(&dunlin, "heads", DN_JSON_ARRAY, &heads));
     DN_TRY(dn_config_read_heads(model->dir, &root, &model->config));
     return check_heads(&heads, &model->config);
@@ -262,6 +274,10 @@ const dn_model_info *dn_gram_model_describe(const dn_gram_model *model) {
 
 int dn_gram_model_columns(const dn_gram_model *model) {
     return model->n_columns;
+}
+
+const char *dn_gram_model_cascade(const dn_gram_model *model) {
+    return model->cascade;
 }
 
 /* ---- scores ---- */

@@ -31,6 +31,10 @@ void dn_gram_model_close(dn_gram_model *model);
 const dn_model_info *dn_gram_model_describe(const dn_gram_model *model);
 int dn_gram_model_columns(const dn_gram_model *model);
 
+/** SHA-256 of the encoder's weights for which `sure_above` of its heads was chosen, NULL: of none
+ * (model/cascade.h). lends until close */
+const char *dn_gram_model_cascade(const dn_gram_model *model);
+
 /** score[score_width] of a text that was normalised as config.json says, head after head; or what
  * stands before softmax and sigmoid.
  *  cost  O(bytes x labels), no malloc once `ngrams` has seen the longest text */

@@ -58,8 +58,12 @@ static const char **new_labels(size_t n) {
  * place_heads. */
 static void add_head(dn_config *config, const char *name, dn_head_kind kind, const char **labels,
                      size_t n) {
-    config->model_head[config->n_model_heads++] = (dn_model_head){
-        .name = name, .kind = kind, .labels = labels, .n_labels = (int)n, .temperature = 1};
+    config->model_head[config->n_model_heads++] = (dn_model_head){.name = name,
+                                                                  .kind = kind,
+                                                                  .labels = labels,
+                                                                  .n_labels = (int)n,
+                                                                  .temperature = 1,
+                                                                  .sure_above = 1};
 }
 
 /** Columns: heads on pooled texts first, so that one matrix product makes them; then embeddings.
@@ -181,7 +185,7 @@ static dn_status read_embedding(const dn_json_at *head, dn_config *config, const
  * the checkpoint's head. */
 static dn_status read_decision(const dn_json_at *object, dn_config *config) {
     dn_model_head *head = &config->model_head[config->n_model_heads - 1];
-    double temperature = 1, below = 0;
+    double temperature = 1, below = 0, above = 1;
     dn_json_at at;
     if (dn_json_find(object, "temperature", &at)) {
         if (head->kind > DN_HEAD_SIGMOID) {
@@ -200,6 +204,10 @@ static dn_status read_decision(const dn_json_at *object, dn_config *config) {
             return dn_json_fail(&at, "the head has a label \"" DN_UNDECIDED "\" of its own");
         }
     }
+    if (!config->family && dn_json_find(object, "sure_above", &at)) {
+        DN_TRY(dn_json_real(&at, 0, 1, &above));
+    }
+    head->sure_above = (float)above;
     head->temperature = (float)temperature;
     head->undecided_below = (float)below;
     return DN_OK;

@@ -33,6 +33,7 @@ typedef struct dn_model_head {
     int begin;                 /**< its first column in the score rows, or in the token scores */
     float temperature;         /**< what its logits are divided by: already in its weights */
     float undecided_below;     /**< a text whose best label is less probable has none */
+    float sure_above;          /**< of a linear model before an encoder: model/cascade.h; 1: never */
 } dn_model_head;
 
 #define DN_UNDECIDED "und"

@@ -64,6 +64,12 @@ static const dn_prop model_props[] = {
     {"reuse", DN_P_BYTES, AT(reuse_bytes), "32MiB", 0, 1e12, NULL,
      "Memory of a rank for the scores of earlier texts, so that equal ones are scored once; 0: "
      "off."},
+    {"cascade", DN_P_PATH, AT(cascade_dir), "", 0, 0, NULL,
+     "A linear model on n-grams that answers the texts that it is sure of, so that only the others "
+     "reach the encoder; label.tier says who did. `dunlin model calibrate --cascade` chooses when "
+     "it is sure. Empty: off."},
+    {"text", DN_P_TEXT, AT(text), "clean", 0, 0, NULL,
+     "The column of texts that the model of `cascade` reads."},
     {"backend", DN_P_TEXT, AT(backend), "", 0, 0, NULL,
      "Kernels to use (ref, cpu, cpu:avx2, cuda, cuda:fp8 ...); empty: the best of this machine, on "
      "a "
@@ -148,6 +154,32 @@ static dn_status bind_languages(dn_scorer_conf *conf, const dn_schema *schema) {
     return DN_OK;
 }
 
+/** The column that says which tier answered: label.tier, or label.PREFIX.tier. */
+static dn_status add_tier(dn_scorer_conf *conf, dn_schema *schema) {
+    const char *prefix = word_or_null(conf->prefix);
+    conf->tier_name = dn_format("label%s%s.tier", prefix ? "." : "", prefix ? prefix : "");
+    dn_field field = {.name = conf->tier_name,
+                      .type = DN_LABEL,
+                      .width = 1,
+                      .labels = dn_tier_names,
+                      .n_labels = DN_TIERS,
+                      .units = "",
+                      .group = "labels",
+                      .long_name = "whose scores these are: the linear model's that was sure of "
+                                   "the text, or the encoder's"};
+    return dn_languages_add_column(conf->path, &conf->served, field, schema, &conf->tier_field);
+}
+
+static dn_status bind_cascade(dn_scorer_conf *conf, dn_schema *schema) {
+    if (!word_or_null(conf->cascade_dir)) {
+        return DN_OK;
+    }
+    DN_TRY(dn_schema_need(schema, "model", conf->text, DN_BYTES, &conf->text_field));
+    DN_TRY(
+        dn_cascade_open(conf->cascade_dir, dn_model_describe(conf->model), true, &conf->cascade));
+    return add_tier(conf, schema);
+}
+
 static dn_status bind_model(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
     DN_TRY(dn_schema_need(bind->schema, "model", conf->ids, DN_IDS, &conf->ids_field));
@@ -162,6 +194,7 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(dn_head_columns_add(&place, &info->model_head[i], &conf->head[conf->n_heads++]));
     }
+    DN_TRY(bind_cascade(conf, bind->schema));
     return conf->reuse_bytes && info->part == 0
                ? dn_reuse_new((size_t)conf->reuse_bytes, conf->width, conf->token_width,
                               &conf->reuse)
@@ -184,6 +217,10 @@ static void unbind(void *conf_) {
         dn_head_columns_free(&conf->head[i]);
     }
     conf->n_heads = 0;
+    dn_cascade_close(conf->cascade);
+    free(conf->tier_name);
+    conf->cascade = NULL;
+    conf->tier_name = NULL;
     dn_reuse_free(conf->reuse);
     dn_model_close(conf->model);
     conf->reuse = NULL;
@@ -193,6 +230,11 @@ static void unbind(void *conf_) {
 const dn_model_info *dn_scorer_info(const void *conf_) {
     const dn_scorer_conf *conf = conf_;
     return conf->model ? dn_model_describe(conf->model) : NULL;
+}
+
+const dn_model_info *dn_scorer_cascade_info(const void *conf_) {
+    const dn_scorer_conf *conf = conf_;
+    return conf->cascade ? dn_cascade_describe(conf->cascade) : NULL;
 }
 
 const dn_scorer_ops dn_scorer_model = {

@@ -19,6 +19,9 @@ extern const dn_stage_ops
     dn_stage_linear; /**< clean -> score.HEAD, label.HEAD, by n-grams: linear.c */
 extern const dn_scorer_ops dn_scorer_model, dn_scorer_none;
 
+/** The linear model before that of a bound scorer, NULL: none.    lends  until unbind */
+const dn_model_info *dn_scorer_cascade_info(const void *conf);
+
 /** The model of a bound stage `linear`: provenance.    lends  until unbind */
 const dn_model_info *dn_linear_info(const void *conf);
 

@@ -5,6 +5,7 @@
  */
 #include "batch/builder.h"
 #include "batch/reuse.h"
+#include "model/cascade.h"
 #include "model/columns.h"
 #include "model/config.h"
 #include "model/languages.h"
@@ -12,7 +13,7 @@
 
 /** Settings, then what bind made of them. Const and shared by the model threads from then on. */
 typedef struct dn_scorer_conf {
-    char *name, *path, *ids, *prefix, *backend, *language;
+    char *name, *path, *ids, *prefix, *backend, *language, *cascade_dir, *text;
     dn_list languages;
     int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
     int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
@@ -22,6 +23,9 @@ typedef struct dn_scorer_conf {
     int width, token_width, n_heads;
     dn_languages served; /**< those of the job file, or the model's own */
     dn_language_gate gate;
+    dn_cascade *cascade; /**< NULL: off; then */
+    int text_field, tier_field;
+    char *tier_name;
     dn_head_columns head[DN_MAX_HEADS];
 } dn_scorer_conf;
 

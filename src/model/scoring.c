@@ -4,7 +4,8 @@
  *                      in this batch? ─ yes ──▶ a ticket for that row
  *                      else                     a new row and a ticket
  *
- * A row in a language that the model does not serve is only counted.
+ * A row in a language that the model does not serve is only counted; one that the linear model
+ * before it is sure of (model/cascade.h) gets the scores of that one.
  *
  * A ticket says which row of which chunk waits for which row of the batch. A chunk is finished when
  * none of its rows waits, so one that was seen before may overtake; the reorder queue before the
@@ -47,7 +48,8 @@ typedef struct flight {
     ticket *tickets;
     int n_tickets;
     int n_reused; /**< rows whose result was copied while it was open, or will be from it */
-    int n_foreign, n_foreign_tokens; /**< that came while it was open */
+    int n_foreign, n_foreign_tokens; /**< that came while it was open, as */
+    int n_linear, n_linear_tokens;   /**< those that the linear model was sure of */
     dn_close_reason reason;
     int64_t closed_ns;
     int n_under_way; /**< as it started, itself included */
@@ -64,7 +66,8 @@ struct dn_scorer {
     float *copy;       /**< [width] of an earlier text, and */
     float *token_copy; /**< [longest][token_width] of its tokens */
     dn_out spans;      /**< text of a row's spans */
-    int max_tickets; /**< of a flight */
+    int max_tickets;   /**< of a flight */
+    dn_cascade_scratch cascade;
     held *made, *free, *finished, **finished_end;
     dn_closing closing;
     int64_t now_ns;            /**< as the newest chunk came, or a batch was closed or scored */
@@ -108,6 +111,9 @@ dn_status dn_scoring_open(const void *conf_, const dn_scorer_env *env, dn_scorer
                   refused);
     }
     DN_TRY_GO(make_flights(scoring), refused);
+    if (conf->cascade) {
+        dn_cascade_scratch_new(conf->cascade, &scoring->cascade);
+    }
     *out = scoring;
     return DN_OK;
 refused:
@@ -123,6 +129,7 @@ void dn_scoring_close(dn_scorer *scoring) {
         next = scoring->made->made;
         free(scoring->made);
     }
+    dn_cascade_scratch_free(&scoring->cascade);
     dn_workspace_free(scoring->workspace);
     for (int i = 0; scoring->flight && i < scoring->depth; i++) {
         dn_builder_free(scoring->flight[i].builder);
@@ -218,6 +225,8 @@ static dn_batch_event event_of(const dn_scorer *scoring, const flight *f) {
                             .reused = f->n_reused,
                             .foreign_rows = f->n_foreign,
                             .foreign_tokens = f->n_foreign_tokens,
+                            .linear_rows = f->n_linear,
+                            .linear_tokens = f->n_linear_tokens,
                             .budget_tokens = (int32_t)scoring->conf->max_tokens};
 }
 
@@ -282,6 +291,7 @@ static flight *open_flight(const dn_scorer *scoring) {
 static void clear(flight *f) {
     dn_builder_reset(f->builder);
     f->n_tickets = f->n_reused = f->n_foreign = f->n_foreign_tokens = 0;
+    f->n_linear = f->n_linear_tokens = 0;
 }
 
 /** What scoring took begins where the batch before it ended, if that was later than its close: so
@@ -324,7 +334,7 @@ static dn_status collect(dn_scorer *scoring) {
 
 /** Of a batch without a row there is only to tell which rows did without one. */
 static void report_others(const dn_scorer *scoring, flight *f) {
-    if (f->n_reused + f->n_foreign > 0) {
+    if (f->n_reused + f->n_foreign + f->n_linear > 0) {
         dn_batch_event event = event_of(scoring, f);
         tell(scoring, &event);
         clear(f);
@@ -480,6 +490,33 @@ static dn_status put_row(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn
     return wait_for(scoring, owner, chunk_row, row);
 }
 
+/** Whether the linear model before this one has answered; the row says who does. */
+static bool is_answered(dn_scorer *scoring, dn_chunk *chunk, uint16_t row, dn_ids ids) {
+    const dn_scorer_conf *conf = scoring->conf;
+    if (!conf->cascade) {
+        return false;
+    }
+    dn_span text = dn_chunk_bytes(chunk, conf->text_field)[row];
+    bool sure =
+        text.ptr && dn_cascade_answer(conf->cascade, &scoring->cascade, text, scoring->copy);
+    dn_chunk_label(chunk, conf->tier_field)[row] = sure ? DN_TIER_LINEAR : DN_TIER_ENCODER;
+    if (sure) {
+        write_row(scoring, chunk, row, &(row_scores){.row = scoring->copy});
+        open_flight(scoring)->n_linear++;
+        open_flight(scoring)->n_linear_tokens += ids.n;
+    }
+    return sure;
+}
+
+static dn_status put_text(dn_scorer *scoring, held *owner, uint16_t row, dn_ids ids) {
+    if (!dn_language_gate_admits(&scoring->conf->gate, owner->chunk, row)) {
+        open_flight(scoring)->n_foreign++;
+        open_flight(scoring)->n_foreign_tokens += ids.n;
+        return DN_OK;
+    }
+    return is_answered(scoring, owner->chunk, row, ids) ? DN_OK : put_row(scoring, owner, row, ids);
+}
+
 dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
     static const int32_t nothing = 0;
     int field = scoring->conf->ids_field;
@@ -491,11 +528,8 @@ dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
     for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
         uint16_t row = chunk->sel[i];
         dn_ids ids = field < 0 ? (dn_ids){&nothing, 0} : dn_chunk_ids(chunk, field)[row];
-        if (ids.id && dn_language_gate_admits(&scoring->conf->gate, chunk, row)) {
-            status = put_row(scoring, owner, row, ids);
-        } else if (ids.id) {
-            open_flight(scoring)->n_foreign++;
-            open_flight(scoring)->n_foreign_tokens += ids.n;
+        if (ids.id) {
+            status = put_text(scoring, owner, row, ids);
         }
     }
     release(scoring, owner);

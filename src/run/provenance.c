@@ -18,6 +18,8 @@ static int list_models(const dn_pipeline_plan *plan, named_model list[DN_MAX_MOD
     for (int i = 0; i < plan->n_scorers; i++) {
         list[n] = (named_model){plan->scorer_name[i], dn_plan_model(plan, i)};
         n += list[n].info != NULL;
+        list[n] = (named_model){"cascade", dn_scorer_cascade_info(plan->scorer_conf[i])};
+        n += list[n].info != NULL;
     }
     for (int i = 0; i < plan->n_stages; i++) {
         if (plan->stage[i] == &dn_stage_linear) {

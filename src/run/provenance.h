@@ -9,7 +9,7 @@
 const dn_model_info *dn_plan_model(const dn_pipeline_plan *plan, int i);
 
 enum {
-    DN_MAX_MODELS = DN_MAX_SCORERS + DN_MAX_STAGES,
+    DN_MAX_MODELS = 2 * DN_MAX_SCORERS + DN_MAX_STAGES,
     DN_MODELS_SHA256 = DN_MAX_MODELS * (DN_PART_NAME + 66)
 };
 

@@ -18,6 +18,8 @@ void dn_batch_totals_add(dn_batch_totals *totals, const dn_batch_event *event) {
     ADD(late);
     ADD(foreign_rows);
     ADD(foreign_tokens);
+    ADD(linear_rows);
+    ADD(linear_tokens);
     ADD(flops);
     ADD(model_ns);
     ADD(device_ns);
@@ -43,6 +45,8 @@ void dn_report_model(const dn_batch_totals *totals, dn_model_report *out) {
     out->rows_late = atomic_load(&totals->late);
     out->rows_foreign = atomic_load(&totals->foreign_rows);
     out->tokens_foreign = atomic_load(&totals->foreign_tokens);
+    out->rows_linear = atomic_load(&totals->linear_rows);
+    out->tokens_linear = atomic_load(&totals->linear_tokens);
     out->flops = atomic_load(&totals->flops);
     out->model_ns = atomic_load(&totals->model_ns);
     out->device_ns = atomic_load(&totals->device_ns);
@@ -63,6 +67,8 @@ static void merge_model(dn_model_report *into, const dn_model_report *from) {
     into->rows_late += from->rows_late;
     into->rows_foreign += from->rows_foreign;
     into->tokens_foreign += from->tokens_foreign;
+    into->rows_linear += from->rows_linear;
+    into->tokens_linear += from->tokens_linear;
     into->flops += from->flops;
     into->model_ns += from->model_ns;
     into->device_ns += from->device_ns;
@@ -113,6 +119,8 @@ static void merge_stats(dn_pipeline_stats *into, const dn_pipeline_stats *from) 
     into->tokens += from->tokens;
     into->foreign_rows += from->foreign_rows;
     into->foreign_tokens += from->foreign_tokens;
+    into->linear_rows += from->linear_rows;
+    into->linear_tokens += from->linear_tokens;
     into->texts_cut += from->texts_cut;
     into->undecided += from->undecided;
     for (int i = 0; i < DN_FATES; i++) {

@@ -12,7 +12,7 @@
 /** Sums over the micro-batches of a model; added to by its threads. */
 typedef struct dn_batch_totals {
     _Atomic int64_t batches, rows, tokens, budget_tokens, reused, late, flops, model_ns;
-    _Atomic int64_t foreign_rows, foreign_tokens;
+    _Atomic int64_t foreign_rows, foreign_tokens, linear_rows, linear_tokens;
     _Atomic int64_t device_ns, group_ns[DN_DEVICE_GROUPS];
     _Atomic int64_t reason[DN_CLOSE_REASONS];
 } dn_batch_totals;
@@ -27,6 +27,7 @@ typedef struct dn_model_report {
     int64_t device_ns;                  /**< of model_ns on a GPU, 0: none */
     int64_t group_ns[DN_DEVICE_GROUPS]; /**< of the passes whose groups were timed */
     int64_t rows_foreign, tokens_foreign; /**< in languages that the model does not serve */
+    int64_t rows_linear, tokens_linear;   /**< answered by the linear model before it */
     int64_t rows_late;                  /**< beyond slo before the model saw them */
     int64_t reason[DN_CLOSE_REASONS];
     double peak_gflops;   /**< of its kernels, per core, mean of the ranks */

@@ -1,7 +1,7 @@
 #include "run/rows.h"
 
 #include "base/memory.h"
-#include "model/grams.h"
+#include "model/cascade.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +20,21 @@ typedef struct gram_rows {
     void (*run)(const dn_gram_model *model, dn_ngrams *ngrams, dn_span text, float *score);
 } gram_rows;
 
+/** A text that waits for its turn: its row of the batch, or -1 and the linear model's scores. */
+typedef struct waiting {
+    int number, n_tokens, row;
+    float *score;
+} waiting;
+
+/** A linear model before the encoder. */
+typedef struct cascade_rows {
+    dn_cascade *cascade;
+    dn_cascade_scratch scratch;
+    dn_convention convention;
+    dn_normaliser normaliser;
+    float *score; /**< [BATCH_ROWS][score_width] */
+} cascade_rows;
+
 struct dn_row_scorer {
     dn_model *model;
     const dn_model_info *info;
@@ -28,9 +43,11 @@ struct dn_row_scorer {
     dn_row_visit *visit;
     void *ctx;
     int32_t *token, row_start[BATCH_ROWS + 1];
-    int number[BATCH_ROWS], n_rows, max_tokens;
+    waiting waiting[BATCH_ROWS];
+    int n_waiting, n_rows, max_tokens;
     float *score;
-    gram_rows grams; /**< model NULL: an encoder */
+    cascade_rows before; /**< cascade NULL: the encoder alone */
+    gram_rows grams;     /**< model NULL: an encoder */
 };
 
 /* ---- n-grams ---- */
@@ -81,7 +98,11 @@ static void score_grams(dn_row_scorer *s, int number, dn_span text, dn_span seco
     int32_t row_start[] = {0, count_words(clean)};
     dn_batch batch = {1, row_start[1], NULL, row_start};
     g->run(g->model, g->ngrams, clean, g->score);
-    s->visit(s->ctx, &(dn_row_scores){number, row_start[1], g->score, &batch, 0, g->score});
+    s->visit(s->ctx, &(dn_row_scores){.number = number,
+                                      .n_tokens = row_start[1],
+                                      .score = g->score,
+                                      .batch = &batch,
+                                      .batch_score = g->score});
 }
 
 /* ---- both ---- */
@@ -116,6 +137,24 @@ dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool lo
     return DN_OK;
 }
 
+static dn_status open_cascade(const char *dir, dn_row_scorer *s) {
+    cascade_rows *c = &s->before;
+    DN_TRY(dn_cascade_open(dir, s->info, true, &c->cascade));
+    dn_cascade_scratch_new(c->cascade, &c->scratch);
+    c->score = dn_alloc_array((size_t)BATCH_ROWS * (size_t)s->info->score_width, sizeof *c->score);
+    return dn_convention_find(dn_cascade_describe(c->cascade)->normalise, &c->convention);
+}
+
+dn_status dn_row_scorer_open_cascade(const char *dir, const char *cascade,
+                                     const dn_kernels *kernels, dn_row_visit *visit, void *ctx,
+                                     dn_row_scorer **out) {
+    DN_TRY(dn_row_scorer_open(dir, kernels, false, visit, ctx, out));
+    return (*out)->grams.model
+               ? DN_FAIL(CONFIG, "%s: is a model on n-grams itself; a cascade is for an encoder",
+                         dir)
+               : open_cascade(cascade, *out);
+}
+
 dn_status dn_row_scorer_open_features(const char *dir, const dn_kernels *kernels,
                                       dn_row_visit *visit, void *ctx, dn_row_scorer **out) {
     dn_row_scorer *s = *out = new_scorer(visit, ctx);
@@ -131,6 +170,10 @@ void dn_row_scorer_close(dn_row_scorer *s) {
         dn_workspace_free(s->workspace);
         dn_model_close(s->model);
         close_grams(&s->grams);
+        dn_cascade_close(s->before.cascade);
+        dn_cascade_scratch_free(&s->before.scratch);
+        dn_normaliser_free(&s->before.normaliser);
+        free(s->before.score);
         free(s);
     }
 }
@@ -139,23 +182,46 @@ const dn_model_info *dn_row_scorer_info(const dn_row_scorer *s) {
     return s->info;
 }
 
+/** Those that wait, in their order. */
+static void visit_all(dn_row_scorer *s, const dn_batch *batch) {
+    for (int i = 0; i < s->n_waiting; i++) {
+        const waiting *w = &s->waiting[i];
+        bool own = w->row >= 0;
+        int32_t row_start[] = {0, w->n_tokens};
+        dn_batch alone = {1, w->n_tokens, NULL, row_start};
+        const float *score =
+            own ? s->score + (size_t)w->row * (size_t)s->info->score_width : w->score;
+        s->visit(s->ctx, &(dn_row_scores){.number = w->number,
+                                          .n_tokens = w->n_tokens,
+                                          .score = score,
+                                          .batch = own ? batch : &alone,
+                                          .row = own ? w->row : 0,
+                                          .batch_score = own ? s->score : w->score,
+                                          .by_linear = !own});
+    }
+}
+
 dn_status dn_row_scorer_flush(dn_row_scorer *s) {
     dn_batch batch = {s->n_rows, s->row_start[s->n_rows], s->token, s->row_start};
-    if (batch.n_rows == 0) {
-        return DN_OK;
+    dn_status status =
+        batch.n_rows ? dn_model_score(s->model, s->workspace, &batch, s->score) : DN_OK;
+    if (status == DN_OK) {
+        visit_all(s, &batch);
     }
-    s->n_rows = 0; /* also where scoring fails */
-    DN_TRY(dn_model_score(s->model, s->workspace, &batch, s->score));
-    for (int row = 0; row < batch.n_rows; row++) {
-        dn_row_scores scores = {s->number[row],
-                                s->row_start[row + 1] - s->row_start[row],
-                                s->score + (size_t)row * (size_t)s->info->score_width,
-                                &batch,
-                                row,
-                                s->score};
-        s->visit(s->ctx, &scores);
+    s->n_rows = s->n_waiting = 0; /* also where scoring fails */
+    return status;
+}
+
+/** Whether the linear model is sure of the text; `n_tokens` is what the encoder would have read. */
+static bool is_answered(dn_row_scorer *s, waiting *w, dn_span text, dn_span second) {
+    cascade_rows *c = &s->before;
+    if (!c->cascade) {
+        return false;
     }
-    return DN_OK;
+    w->score = c->score + (size_t)s->n_waiting * (size_t)s->info->score_width;
+    dn_span all = second.ptr ? join(&s->grams, text, second) : text;
+    dn_span clean = dn_normalise(&c->normaliser, c->convention, all);
+    return dn_cascade_answer(c->cascade, &c->scratch, clean, w->score);
 }
 
 dn_status dn_row_scorer_add(dn_row_scorer *s, int number, dn_span text, dn_span second) {
@@ -163,12 +229,18 @@ dn_status dn_row_scorer_add(dn_row_scorer *s, int number, dn_span text, dn_span 
         score_grams(s, number, text, second);
         return DN_OK;
     }
-    if (s->n_rows == BATCH_ROWS || s->row_start[s->n_rows] + s->info->max_tokens > s->max_tokens) {
+    if (s->n_waiting == BATCH_ROWS ||
+        s->row_start[s->n_rows] + s->info->max_tokens > s->max_tokens) {
         DN_TRY(dn_row_scorer_flush(s));
     }
+    waiting *w = &s->waiting[s->n_waiting];
     int32_t begin = s->row_start[s->n_rows];
-    s->number[s->n_rows] = number;
-    s->row_start[++s->n_rows] =
-        begin + dn_model_texts_encode_pair(&s->texts, text, second, s->token + begin);
+    *w = (waiting){.number = number};
+    w->n_tokens = dn_model_texts_encode_pair(&s->texts, text, second, s->token + begin);
+    w->row = is_answered(s, w, text, second) ? -1 : s->n_rows;
+    if (w->row >= 0) {
+        s->row_start[++s->n_rows] = begin + w->n_tokens;
+    }
+    s->n_waiting++;
     return DN_OK;
 }

@@ -13,6 +13,7 @@ typedef struct dn_row_scores {
     const dn_batch *batch;
     int row;
     const float *batch_score; /**< as dn_model_score made it */
+    bool by_linear;           /**< of a cascade: no batch of the encoder */
 } dn_row_scores;
 typedef void dn_row_visit(void *ctx, const dn_row_scores *row);
 
@@ -24,6 +25,12 @@ typedef struct dn_row_scorer dn_row_scorer;
  *  ownership  the caller: dn_row_scorer_close, also after an error */
 dn_status dn_row_scorer_open(const char *dir, const dn_kernels *kernels, bool logits,
                              dn_row_visit *visit, void *ctx, dn_row_scorer **out);
+
+/** The same with a linear model before the encoder (model/cascade.h), whose thresholds must have
+ * been chosen: `by_linear` says whose scores a text has. */
+dn_status dn_row_scorer_open_cascade(const char *dir, const char *cascade,
+                                     const dn_kernels *kernels, dn_row_visit *visit, void *ctx,
+                                     dn_row_scorer **out);
 
 /** The same, with what a new head would see of each text in place of scores. */
 dn_status dn_row_scorer_open_features(const char *dir, const dn_kernels *kernels,

@@ -98,12 +98,25 @@ static void print_slo(const dn_pipeline_report *p, FILE *out) {
 
 static void print_languages(const dn_model_report *m, FILE *out) {
     if (m->rows_foreign) {
+        fprintf(
+            out,
+            "  language   %lld rows are in languages that %s does not serve: %lld tokens saved, "
+            "%.0f %% of all\n",
+            (long long)m->rows_foreign, m->name, (long long)m->tokens_foreign,
+            100 * share((double)m->tokens_foreign, (double)(m->tokens_foreign + m->tokens_scored)));
+    }
+}
+
+static void print_cascade(const dn_model_report *m, FILE *out) {
+    if (m->rows_linear) {
+        double texts = (double)(m->rows_linear + m->rows_scored + m->rows_reused);
         fprintf(out,
-                "  language   %lld rows are in languages that %s does not serve: %lld tokens saved, "
-                "%.0f %% of all\n",
-                (long long)m->rows_foreign, m->name, (long long)m->tokens_foreign,
-                100 * share((double)m->tokens_foreign,
-                            (double)(m->tokens_foreign + m->tokens_scored)));
+                "  cascade    %lld rows = %.1f %% answered by the linear model before %s: %lld "
+                "tokens saved, %.0f %% of all\n",
+                (long long)m->rows_linear, 100 * share((double)m->rows_linear, texts), m->name,
+                (long long)m->tokens_linear,
+                100 *
+                    share((double)m->tokens_linear, (double)(m->tokens_linear + m->tokens_scored)));
     }
 }
 
@@ -133,6 +146,7 @@ static void print_model(const dn_model_report *m, FILE *out) {
             (long long)m->tokens_scored, (long long)m->batches,
             100 * share((double)m->tokens_scored, (double)m->budget_tokens));
     print_languages(m, out);
+    print_cascade(m, out);
     fprintf(out, "  closed by ");
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {
         if (m->reason[i]) {
@@ -255,7 +269,8 @@ static void json_numbers(const dn_pipeline_report *p, dn_out *out) {
     key_i64(out, "rows_reused", models.rows_reused);
     key_i64(out, "texts_cut", p->stats.texts_cut);
     key_i64(out, "rows_other_language", models.rows_foreign);
-    key_i64(out, "tokens_saved", models.tokens_foreign);
+    key_i64(out, "rows_linear", models.rows_linear);
+    key_i64(out, "tokens_saved", models.tokens_foreign + models.tokens_linear);
     key_i64(out, "labels_undecided", p->stats.undecided);
     key_f64(out, "rows_per_s", rate(p->stats.records_in, p->wall_ns));
     key_f64(out, "tokens_per_s", rate(p->stats.tokens, p->wall_ns));
@@ -351,7 +366,8 @@ static void json_models(const dn_pipeline_report *p, dn_out *out) {
         key_f64(out, "peak_gflops_per_core", m->peak_gflops);
         key_i64(out, "rows_reused", m->rows_reused);
         key_i64(out, "rows_other_language", m->rows_foreign);
-        key_i64(out, "tokens_saved", m->tokens_foreign);
+        key_i64(out, "rows_linear", m->rows_linear);
+        key_i64(out, "tokens_saved", m->tokens_foreign + m->tokens_linear);
         json_model(m, out);
         dn_out_close(out, '}');
     }

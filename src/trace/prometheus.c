@@ -56,8 +56,11 @@ static double tokens(const dn_pipeline_stats *stats) {
 static double foreign_rows(const dn_pipeline_stats *stats) {
     return (double)stats->foreign_rows;
 }
-static double foreign_tokens(const dn_pipeline_stats *stats) {
-    return (double)stats->foreign_tokens;
+static double linear_rows(const dn_pipeline_stats *stats) {
+    return (double)stats->linear_rows;
+}
+static double saved_tokens(const dn_pipeline_stats *stats) {
+    return (double)(stats->foreign_tokens + stats->linear_tokens);
 }
 static double dead(const dn_pipeline_stats *stats) {
     return (double)stats->fate[DN_DEAD];
@@ -77,7 +80,10 @@ static const struct {
     {"texts_other_language_total", "counter",
      "Texts that a model did not score: they are in languages that it does not serve.",
      foreign_rows},
-    {"tokens_saved_total", "counter", "Tokens of these texts.", foreign_tokens},
+    {"texts_linear_total", "counter", "Texts that a linear model answered before an encoder.",
+     linear_rows},
+    {"tokens_saved_total", "counter", "Tokens of the texts that no encoder read for one of both.",
+     saved_tokens},
     {"consumer_lag_records", "gauge",
      "Records behind the end of the topic, or ns behind the schedule of a replay; -1 unknown.",
      lag},

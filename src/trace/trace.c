@@ -51,6 +51,9 @@ static const table_def tables[N_TABLES] = {
                   {"foreign_rows", DN_H5_I64, "1",
                    "Rows in languages that the model does not serve, since the last batch", 0},
                   {"foreign_tokens", DN_H5_I64, "1", "Their tokens", 0},
+                  {"linear_rows", DN_H5_I64, "1",
+                   "Rows that the linear model before this one answered, since the last batch", 0},
+                  {"linear_tokens", DN_H5_I64, "1", "Their tokens", 0},
                   {"budget_tokens", DN_H5_I64, "1", "Tokens it could have held", 0},
                   {"late", DN_H5_I64, "1", "Rows whose time was over before the model saw them", 0},
                   {"wait_ns", DN_H5_I64, NS, "Wait of its oldest row", 0},
@@ -396,6 +399,8 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          {.number = event->reused},
                          {.number = event->foreign_rows},
                          {.number = event->foreign_tokens},
+                         {.number = event->linear_rows},
+                         {.number = event->linear_tokens},
                          {.number = event->budget_tokens},
                          {.number = event->late},
                          {.number = event->wait_ns},
@@ -424,16 +429,11 @@ void dn_trace_sample_system(dn_trace *trace) {
     dn_gpu_sample gpu;
     dn_proc_read(&sample);
     dn_nvml_read(&gpu);
-    const value row[] = {{.number = dn_mono_ns()},
-                         {.number = sample.cpu_user_ns},
-                         {.number = sample.cpu_system_ns},
-                         {.number = sample.rss_bytes},
-                         {.number = sample.energy_uj},
-                         {.number = gpu.energy_mj},
-                         {.number = gpu.power_mw},
-                         {.number = gpu.clock_mhz},
-                         {.number = gpu.throttle_bits},
-                         {.number = gpu.used_bytes},
+    const value row[] = {{.number = dn_mono_ns()},         {.number = sample.cpu_user_ns},
+                         {.number = sample.cpu_system_ns}, {.number = sample.rss_bytes},
+                         {.number = sample.energy_uj},     {.number = gpu.energy_mj},
+                         {.number = gpu.power_mw},         {.number = gpu.clock_mhz},
+                         {.number = gpu.throttle_bits},    {.number = gpu.used_bytes},
                          {.number = gpu.busy_percent}};
     add_row(trace, SYSTEM, row);
     if (trace->file) {

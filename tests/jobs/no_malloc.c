@@ -3,6 +3,7 @@
  * well, so it skips there. With DN_TEST_STACKS set, each call that should not be prints its stack.
  */
 #include "base/memory.h"
+#include "model/grams.h"
 #include "run/wiring.h"
 #include "source/corpus.h"
 #include "test.h"
@@ -113,6 +114,56 @@ static void remove_folder(void) {
     EXPECT(system(command) == 0);
 }
 
+/* ---- a linear twin of the tiny model, sure of about half of the texts ---- */
+
+static char linear[450];
+static const char linear_job[] = "tests/jobs/linear.yaml";
+
+static dn_status write_weights(void) {
+    enum { COLUMNS = 4096, STEP = DN_NGRAM_BUCKETS / COLUMNS, MOST = 3 };
+    static int32_t bucket[COLUMNS];
+    static float weight[COLUMNS * MOST], bias[MOST];
+    static const char *const moods[] = {"bad", "neutral", "good"}, *const answers[] = {"no", "yes"};
+    const dn_new_head heads[] = {
+        {"mood", 3, COLUMNS, moods, weight, bias, DN_HEAD_SOFTMAX},
+        {"question", 2, COLUMNS, answers, weight, bias, DN_HEAD_SOFTMAX},
+    };
+    for (int i = 0; i < COLUMNS; i++) {
+        bucket[i] = i * STEP;
+        weight[i * MOST] = (float)(dn_random() % 100) - 50;
+    }
+    return dn_gram_model_write(linear,
+                               &(dn_gram_parts){heads, 2, COLUMNS, bucket, "tweeteval", false});
+}
+
+/* As `model calibrate --cascade` leaves it. */
+static bool write_thresholds(void) {
+    dn_model *encoder;
+    const dn_kernels *kernels;
+    char path[512];
+    snprintf(path, sizeof path, "%s/config.json", linear);
+    FILE *file = fopen(path, "w");
+    bool good = file && dn_kernels_select("ref", &kernels) == DN_OK &&
+                dn_model_open("tests/data/tiny", kernels, &encoder) == DN_OK;
+    if (good) {
+        fprintf(
+            file,
+            "{\"model_type\": \"dunlin-ngrams\", \"dunlin\": {\"ngrams\": %d, \"normalise\": "
+            "\"tweeteval\", \"cascade\": {\"encoder\": \"%s\"}, \"heads\": [{\"name\": \"mood\", "
+            "\"kind\": \"softmax\", \"labels\": [\"bad\", \"neutral\", \"good\"], \"sure_above\": "
+            "0.6}, {\"name\": \"question\", \"kind\": \"softmax\", \"labels\": [\"no\", \"yes\"], "
+            "\"sure_above\": 0.6}]}}\n",
+            DN_NGRAMS_RULE, dn_model_describe(encoder)->sha256);
+        dn_model_close(encoder);
+    }
+    return file && fclose(file) == 0 && good;
+}
+
+static bool make_linear(void) {
+    snprintf(linear, sizeof linear, "%s/linear", folder);
+    return write_weights() == DN_OK && write_thresholds();
+}
+
 /* ---- the job, of one model and of two, as `run` would start it ---- */
 
 typedef struct run {
@@ -147,6 +198,12 @@ static dn_status open_job(const char *file, const char *reuse) {
                                     "model_threads=2"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         dn_list_put(&set, settings[i]);
+    }
+    if (file == linear_job) {
+        snprintf(path, sizeof path, "enrich.linear.path=%s", linear);
+        dn_list_put(&set, path);
+        snprintf(path, sizeof path, "enrich.model.cascade=%s", linear);
+        dn_list_put(&set, path);
     }
     DN_TRY(dn_job_open(file, &set, &self.job));
     DN_TRY(dn_job_resolve_topics(self.job, false));
@@ -210,7 +267,7 @@ static void close_all(void) {
     memset(&self, 0, sizeof self);
 }
 
-static void expect_no_calls(const char *file, const char *reuse) {
+static dn_pipeline_stats expect_no_calls(const char *file, const char *reuse) {
     dn_pipeline_stats stats = {0};
     memset(n_calls, 0, sizeof n_calls);
     dn_status status = open_job(file, reuse);
@@ -225,6 +282,7 @@ static void expect_no_calls(const char *file, const char *reuse) {
     EXPECT(n_calls[0][TEXT] > 0);
     EXPECT_INT(n_calls[1][TEXT], 0);
     EXPECT_INT(n_calls[1][MODEL], 0);
+    return stats;
 }
 
 static void *allocate_by_name(void *name) {
@@ -263,6 +321,9 @@ CASE(warm_threads_call_no_allocator) {
             expect_no_calls("jobs/tweets.yaml", reuses[i]);
         }
         expect_no_calls("tests/jobs/two_models.yaml", reuses[1]);
+        REQUIRE(make_linear());
+        dn_pipeline_stats stats = expect_no_calls(linear_job, reuses[1]);
+        EXPECT(stats.linear_rows > 0 && stats.linear_rows < stats.fate[DN_KEPT]);
     } else {
         EXPECT(!"the corpus could be made");
     }

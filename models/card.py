@@ -79,6 +79,13 @@ def f1(right, decided, weight):
         return 2 * both / either
 
 
+def above(right, score):
+    """How probable it is that a right text has a higher score than a wrong one (AUROC)."""
+    place = np.argsort(np.argsort(score, kind="stable")) + 1
+    n = right.sum()
+    return (place[right].sum() - n * (n + 1) / 2) / (n * (len(right) - n))
+
+
 # ---- topic ----
 
 def topic_figures(right, score, weight):
@@ -121,17 +128,18 @@ def risk(models, validation, labels):
     groups = {}
     for row in validation["risk"]:
         groups.setdefault(row["slices"]["crisis"], []).append(row)
-    print("\nmacro F1 of whole crises that no training text is of, percent:\n\n| crisis | texts | on-topic | "
+    print("\nmacro F1 of whole crises that no training text is of, percent; AUROC:\n\n| crisis | texts | on-topic | "
           + " | ".join(model.name for model in models) + " |\n|---|--:|--:|" + "--:|" * len(models))
     found = {model.name: [] for model in models}
     for crisis, rows in groups.items():
         right, weight = np.array([row["label"] == "on-topic" for row in rows]), draws(len(rows))
         cells = []
         for model in models:
-            decided = model.scores("risk", labels, rows).argmax(1) == labels.index("on-topic")
+            score = model.scores("risk", labels, rows)[:, labels.index("on-topic")]
+            decided = score > 0.5
             values = [np.nanmean([f1(right, decided, w), f1(~right, ~decided, w)], axis=0) for w in (np.ones((1, len(rows)), int), weight)]
             found[model.name].append(100 * values[0][0])
-            cells.append(f"{100 * values[0][0]:.1f} ({interval(100 * values[1])})")
+            cells.append(f"{100 * values[0][0]:.1f} ({interval(100 * values[1])}); {100 * above(right, score):.0f}")
         print(f"| {crisis} | {len(rows):,} | {100 * right.mean():.0f} % | " + " | ".join(cells) + " |")
     for name, of in (("mean", np.mean), ("worst", np.min)):
         print(f"| {name} | | | " + " | ".join(f"{of(found[model.name]):.1f}" for model in models) + " |")

@@ -39,9 +39,21 @@ function(dunlin_find_cuda)
         PATH_SUFFIXES lib64 lib lib/x86_64-linux-gnu targets/x86_64-linux/lib)
     find_path(DUNLIN_NVML_H nvml.h HINTS ${roots} PATH_SUFFIXES include targets/x86_64-linux/include)
     find_path(DUNLIN_NCCL_H nccl.h HINTS ${roots} PATH_SUFFIXES include)
+    find_path(DUNLIN_CUDNN_H cudnn.h HINTS ${roots} PATH_SUFFIXES include)
+    if(DUNLIN_CUDNN_H)
+        set(version 0)
+        file(STRINGS ${DUNLIN_CUDNN_H}/cudnn_version.h lines REGEX "define CUDNN_(MAJOR|MINOR) [0-9]+")
+        foreach(line ${lines})
+            string(REGEX MATCH "[0-9]+" number ${line})
+            math(EXPR version "100 * ${version} + ${number}")
+        endforeach()
+        if(version LESS 915) # the first with packed rows
+            set(DUNLIN_CUDNN_H DUNLIN_CUDNN_H-NOTFOUND CACHE PATH "" FORCE)
+        endif()
+    endif()
     find_program(DUNLIN_COMPUTE_SANITIZER compute-sanitizer HINTS ${roots} PATH_SUFFIXES bin)
     mark_as_advanced(DUNLIN_NVCC DUNLIN_CUDA_RUNTIME_H DUNLIN_CUBLASLT_H DUNLIN_CUDART DUNLIN_NVML_H DUNLIN_NCCL_H
-        DUNLIN_COMPUTE_SANITIZER)
+        DUNLIN_COMPUTE_SANITIZER DUNLIN_CUDNN_H)
 
     # Where cuBLASLt was at build time, so that the backend finds it there first.
     set(runpath)

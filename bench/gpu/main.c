@@ -262,6 +262,20 @@ static void bench_encoder(const dn_kernels *kernels, const net_shape *shape, int
     free(score);
 }
 
+/** Rows of 256 tokens by our own kernel, then by cuDNN where it is found. */
+static void bench_long(const dn_kernels *kernels, double peak) {
+    bench_encoder(kernels, &bert, 8192, 256, "own attention", peak);
+    setenv("DN_CUDA_CUDNN", "1", 1);
+    must(dn_cuda_plugin.open(0));
+    if (dn_cuda.fused) {
+        bench_encoder(kernels, &bert, 8192, 256, "cuDNN's attention", peak);
+    } else {
+        printf("%s\n", dn_cuda_plugin.describe());
+    }
+    unsetenv("DN_CUDA_CUDNN");
+    must(dn_cuda_plugin.open(0));
+}
+
 /** One tweet at a time, from the call to its scores. */
 static void bench_latency(const dn_kernels *kernels) {
     enum { CALLS = 2000 };
@@ -449,6 +463,7 @@ int main(int argc, char **argv) {
         bench_encoder(fp8, &minilm, 2 * wave, 0, NULL, peak);
     }
     bench_encoder(bf16, &bert, 8192, 0, NULL, peak);
+    bench_long(bf16, peak);
     bench_latency(bf16);
     bench_up(wave, peak);
     bench_variants(bf16, wave, peak);

@@ -167,6 +167,7 @@ static const char *error_text(int error) {
 const dn_cuda_api dn_cuda_runtime = {
     .toolkit_version = CUDART_VERSION,
     .blas = &dn_blas_lt,
+    .fused = &dn_fused_cudnn,
     .driver_version = driver_version,
     .count = count,
     .properties = properties,
@@ -197,6 +198,7 @@ const dn_cuda_api dn_cuda_runtime = {
     .prepare = dn_cuda_prepare,
     .embed = dn_cuda_embed,
     .attention = dn_cuda_attention,
+    .starts = dn_cuda_starts,
     .norm = dn_cuda_norm,
     .activate = dn_cuda_activate,
     .pool = dn_cuda_pool,

@@ -6,6 +6,7 @@
  * Calls return 0 or a cudaError_t; streams, events and graphs are CUDA's own, by their struct
  * names. Everything between capture_begin and capture_end on a stream is recorded, not done. */
 #include "kernels/cuda/blas.h"
+#include "kernels/cuda/fused.h"
 #include "kernels/cuda/launch.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ typedef struct dn_cuda_properties {
 typedef struct dn_cuda_api {
     int toolkit_version; /**< 13000: 13.0, what the backend was built with */
     const dn_blas_ops *blas;
+    const dn_fused_ops *fused;
 
     int (*driver_version)(int *version); /**< 0: no driver */
     int (*count)(int *n);
@@ -72,6 +74,7 @@ typedef struct dn_cuda_api {
     int (*prepare)(void);
     int (*embed)(const dn_cuda_embed_args *, cudaStream_t);
     int (*attention)(const dn_cuda_attention_args *, cudaStream_t);
+    int (*starts)(const dn_cuda_starts_args *, cudaStream_t);
     int (*norm)(const dn_cuda_norm_args *, cudaStream_t);
     int (*activate)(const dn_cuda_activate_args *, cudaStream_t);
     int (*pool)(const dn_cuda_pool_args *, cudaStream_t);

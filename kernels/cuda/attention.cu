@@ -225,8 +225,29 @@ template <class T> static int attend(const dn_cuda_attention_args *args, cudaStr
     return launch_plain(a, qkv, stream);
 }
 
+constexpr int STARTS_THREADS = 128;
+
+__global__ void __launch_bounds__(STARTS_THREADS) find_starts(dn_cuda_starts_args a) {
+    await_previous();
+    int r = (int)(blockIdx.x * STARTS_THREADS + threadIdx.x);
+    if (r <= a.n_rows) {
+        int begin = a.row_start[r];
+        a.qkv_start[r] = begin * 3 * a.hidden;
+        a.out_start[r] = begin * a.hidden;
+        if (r < a.n_rows) {
+            a.length[r] = a.row_start[r + 1] - begin;
+        }
+    }
+}
+
 } // namespace dn
 
 int dn_cuda_attention(const dn_cuda_attention_args *args, cudaStream_t stream) {
     return DN_BY_TYPE(args->type, dn::attend, args, stream);
+}
+
+int dn_cuda_starts(const dn_cuda_starts_args *args, cudaStream_t stream) {
+    using namespace dn;
+    return start(find_starts, dim3(n_blocks((size_t)args->n_rows + 1, STARTS_THREADS)),
+                 STARTS_THREADS, 0, stream, *args);
 }

@@ -15,8 +15,9 @@ typedef struct dn_cuda_state {
     const dn_cuda_api *api;
     int device, driver_version;
     bool checks; /**< DN_CUDA_CHECK: wait after every operation */
+    bool fused;  /**< DN_CUDA_CUDNN, and the library is there */
     dn_cuda_properties properties;
-    char note[512];
+    char note[1024];
 } dn_cuda_state;
 extern dn_cuda_state dn_cuda;
 
@@ -65,6 +66,14 @@ int dn_cuda_gemm(const dn_gemm_shape *shape, const dn_gemm_operands *operands, c
 /** Forgets what was learned and the file's name: the device has changed. For tests. */
 void dn_cuda_gemm_reset(void);
 
+/* fused.c */
+/** Whether the library is to do it: long rows, an even head, nobody wants a copy in e4m3. */
+bool dn_cuda_fused_fits(const dn_cuda_attention_args *args);
+/** The plan for the shape, made at the first meeting.    errors  DEVICE    lends  for ever */
+dn_status dn_cuda_fused_plan(const dn_cuda_attention_args *args, const dn_fused_plan **out);
+/** Forgets the plans. For tests. */
+void dn_cuda_fused_reset(void);
+
 /* steps.c */
 typedef struct dn_step dn_step;
 /** The operations of one pass in order, noted by the functions of the table. */
@@ -76,6 +85,9 @@ typedef struct dn_steps {
     const int32_t *place; /**< of each token in its row */
     int longest;          /**< bound of a row's tokens */
     int most_tokens;      /**< of any pass of the lane */
+    int most_rows;
+    void *starts; /**< of rows, as a library wants them: length [R], qkv [R + 1], out [R + 1] */
+    size_t starts_bytes;
     void *spare;          /**< a product's result on its way to a norm */
     size_t spare_bytes;
     void *narrow; /**< x of the next product in e4m3 */

@@ -157,6 +157,7 @@ dn_status dn_lane_new(const dn_cuda_mode *mode, const dn_lane_conf *conf, dn_lan
     dn_lane_fill_up(&lane->most_tokens, &lane->most_rows);
     lane->steps.mode = mode;
     lane->steps.most_tokens = lane->most_tokens;
+    lane->steps.most_rows = lane->most_rows;
     lane->marks.event = dn_alloc_array(MAX_MARKS, sizeof *lane->marks.event);
     lane->marks.group = dn_alloc_array(MAX_MARKS, sizeof *lane->marks.group);
     dn_steps_open(&lane->steps);

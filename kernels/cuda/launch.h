@@ -68,6 +68,16 @@ typedef struct dn_cuda_attention_args {
 } dn_cuda_attention_args;
 int dn_cuda_attention(const dn_cuda_attention_args *args, cudaStream_t stream);
 
+/** Where rows are, as libraries want to be told: length[r] = row_start[r + 1] - row_start[r],
+ * qkv_start[r] = row_start[r] * 3H, out_start[r] = row_start[r] * H. */
+typedef struct dn_cuda_starts_args {
+    int n_rows, hidden;
+    const int32_t *row_start;       /**< [R + 1] */
+    int32_t *length;                /**< [R] */
+    int32_t *qkv_start, *out_start; /**< [R + 1] */
+} dn_cuda_starts_args;
+int dn_cuda_starts(const dn_cuda_starts_args *args, cudaStream_t stream);
+
 /** out[t] = layer_norm(in[t] + bias + residual[t]); `in`, `residual` and `out` may be the same. */
 typedef struct dn_cuda_norm_args {
     dn_cuda_type type;

@@ -89,6 +89,26 @@ static void write_note(const dn_cuda_api *api, int driver) {
              blas % 100);
 }
 
+/** cuDNN has not been run on a device by us yet, so it is asked for. */
+static void open_fused(const dn_cuda_api *api) {
+    const char *wanted = getenv("DN_CUDA_CUDNN");
+    size_t used = strlen(dn_cuda.note);
+    if (!wanted || strcmp(wanted, "1") != 0) {
+        return;
+    }
+    const char *why = api->fused->open();
+    dn_cuda.fused = !why;
+    if (why) {
+        snprintf(dn_cuda.note + used, sizeof dn_cuda.note - used,
+                 "; long rows by our own kernel, not by cuDNN: %s", why);
+    } else {
+        int version = api->fused->version();
+        snprintf(dn_cuda.note + used, sizeof dn_cuda.note - used,
+                 "; rows over %d tokens by cuDNN %d.%d.%d", DN_FUSED_FROM, version / 10000,
+                 version / 100 % 100, version % 100);
+    }
+}
+
 dn_status dn_cuda_open(const dn_cuda_api *api, int device) {
     dn_cuda_properties properties;
     int driver = 0, error = api->driver_version(&driver);
@@ -109,6 +129,7 @@ dn_status dn_cuda_open(const dn_cuda_api *api, int device) {
                               .checks = checks && strcmp(checks, "1") == 0,
                               .properties = properties};
     write_note(api, driver);
+    open_fused(api);
     return DN_OK;
 }
 

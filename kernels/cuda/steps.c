@@ -26,6 +26,8 @@ typedef struct product {
 struct dn_step {
     step_kind kind;
     dn_pass_group group;
+    const dn_fused_plan *plan; /**< of an attention; NULL: our own kernel */
+    bool finds_starts;         /**< the first of those with a plan */
     union {
         dn_cuda_embed_args embed;
         product product;
@@ -47,6 +49,7 @@ void dn_steps_close(dn_steps *steps) {
     free(steps->step);
     dn_cuda_release(steps->spare);
     dn_cuda_release(steps->narrow);
+    dn_cuda_release(steps->starts);
     steps->step = NULL;
 }
 
@@ -305,12 +308,29 @@ static dn_status need_buffers(dn_steps *steps) {
     return need(narrow, &steps->narrow, &steps->narrow_bytes);
 }
 
+/** Long rows go to a library, where there is one. */
+static dn_status choose_attention(dn_steps *steps) {
+    size_t bytes = (3 * (size_t)steps->most_rows + 2) * sizeof(int32_t);
+    bool found = false;
+    for (int i = 0; i < steps->n; i++) {
+        dn_step *step = &steps->step[i];
+        if (step->kind == ATTENTION && dn_cuda_fused_fits(&step->attention)) {
+            DN_TRY(need(bytes, &steps->starts, &steps->starts_bytes));
+            DN_TRY(dn_cuda_fused_plan(&step->attention, &step->plan));
+            step->finds_starts = !found;
+            found = true;
+        }
+    }
+    return DN_OK;
+}
+
 dn_status dn_steps_prepare(dn_steps *steps, cudaStream_t stream) {
     if (steps->overflow) {
         return DN_FAIL(INTERNAL, "a pass of more than %d operations", steps->max);
     }
     DN_TRY(need_buffers(steps));
     link_products(steps);
+    DN_TRY(choose_attention(steps));
     for (int i = 0; i < steps->n; i++) {
         dn_step *step = &steps->step[i];
         if (step->kind == NORM && !step->norm.in) {
@@ -326,6 +346,17 @@ dn_status dn_steps_prepare(dn_steps *steps, cudaStream_t stream) {
 
 /* ---- running ---- */
 
+/** Below 0: the library's status. */
+static int attend_long(const dn_steps *steps, const dn_step *step, cudaStream_t stream) {
+    const dn_cuda_api *api = dn_cuda.api;
+    const dn_cuda_attention_args *a = &step->attention;
+    int32_t *length = steps->starts, *qkv = length + a->n_rows, *out = qkv + a->n_rows + 1;
+    dn_cuda_starts_args starts = {a->n_rows, a->hidden, a->row_start, length, qkv, out};
+    dn_fused_operands operands = {a->qkv, a->out, length, qkv, out, steps->workspace};
+    int error = step->finds_starts ? api->starts(&starts, stream) : 0;
+    return error ? error : -api->fused->run(step->plan, &operands, stream);
+}
+
 static int launch(const dn_steps *steps, const dn_step *step, cudaStream_t stream) {
     const dn_cuda_api *api = dn_cuda.api;
     switch (step->kind) {
@@ -337,7 +368,8 @@ static int launch(const dn_steps *steps, const dn_step *step, cudaStream_t strea
         return dn_cuda_gemm(&shape, &operands, stream);
     }
     case ATTENTION:
-        return api->attention(&step->attention, stream);
+        return step->plan ? attend_long(steps, step, stream)
+                          : api->attention(&step->attention, stream);
     case NORM:
         return api->norm(&step->norm, stream);
     case ACTIVATE:
@@ -366,9 +398,9 @@ static void describe(const dn_step *step, char text[MAX_TEXT]) {
         break;
     case ATTENTION:
         snprintf(text, MAX_TEXT,
-                 "attention of %d tokens in %d rows of at most %d, hidden %d, %d heads",
+                 "attention of %d tokens in %d rows of at most %d, hidden %d, %d heads%s",
                  step->attention.n_tokens, step->attention.n_rows, step->attention.longest,
-                 step->attention.hidden, step->attention.heads);
+                 step->attention.hidden, step->attention.heads, step->plan ? " by cuDNN" : "");
         break;
     case NORM:
         snprintf(text, MAX_TEXT, "norm of %d x %d", step->norm.n_tokens, step->norm.width);
@@ -396,8 +428,9 @@ static dn_status fail(const dn_step *step, int error) {
     char text[MAX_TEXT];
     describe(step, text);
     if (error < 0) {
-        return DN_FAIL(DEVICE_FAULT, "%s: cuBLASLt status %d on GPU %d, %s", text, -error,
-                       dn_cuda.device, dn_cuda.properties.name);
+        return DN_FAIL(DEVICE_FAULT, "%s: %s status %d on GPU %d, %s", text,
+                       step->plan ? "cuDNN" : "cuBLASLt", -error, dn_cuda.device,
+                       dn_cuda.properties.name);
     }
     return dn_cuda_fault(error, text);
 }

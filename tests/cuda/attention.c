@@ -207,6 +207,25 @@ CASE(no_row_is_no_launch) {
     EXPECT_INT(launch_attention(&args), 0);
 }
 
+CASE(a_library_is_told_where_rows_are) {
+    enum { ROWS = 300, HIDDEN = 48 };
+    int length[ROWS];
+    int32_t told[3 * ROWS + 3];
+    for (int r = 0; r < ROWS; r++) {
+        length[r] = r % 7 == 3 ? 0 : r % 41;
+    }
+    memset(told, 0xa5, sizeof told);
+    int32_t *start = row_starts(length, ROWS);
+    dn_cuda_starts_args args = {ROWS, HIDDEN, start, told, told + ROWS, told + 2 * ROWS + 1};
+    EXPECT_INT(dn_cuda_starts(&args, NULL), 0);
+    for (int r = 0; r <= ROWS; r++) {
+        EXPECT(r == ROWS || args.length[r] == length[r]);
+        EXPECT(args.qkv_start[r] == start[r] * 3 * HIDDEN && args.out_start[r] == start[r] * HIDDEN);
+    }
+    EXPECT_INT(told[3 * ROWS + 2], (int32_t)0xa5a5a5a5);
+    free(start);
+}
+
 int main(int argc, char **argv) {
     return dn_test_main(argc, argv);
 }

@@ -27,6 +27,7 @@ static bool says(const char *text) {
 static void open_gpu(void) {
     REQUIRE(dn_cuda_plugin.open(0) == DN_OK);
     dn_cuda_gemm_reset();
+    dn_cuda_fused_reset();
 }
 
 /* ---- finding and opening ---- */
@@ -315,6 +316,82 @@ CASE(memory_that_runs_out_frees_what_was_taken) {
     EXPECT_INT(dn_failure_last()->error, DN_E_MEMORY);
     EXPECT_INT(test_gpu_state.memory_bytes, held);
     dn_model_close(model);
+}
+
+/* ---- long rows ---- */
+
+enum { LONG = 160, HIDDEN = 64, HEADS = 2 };
+
+/** Two layers' attention over two rows, one of them long; the lane's status. */
+static dn_status attend_twice(dn_lane *lane, const float *qkv, float *out) {
+    static const int32_t token[LONG + 20], row_start[] = {0, LONG, LONG + 20};
+    const dn_kernels *kernels = table(BF16);
+    const float *score;
+    dn_pass_times times;
+    dn_pass pass = {
+        .n_tokens = LONG + 20, .n_rows = 2, .token = token, .row_start = row_start};
+    DN_TRY(kernels->device->begin(lane, &pass));
+    for (int layer = 0; layer < 2 && !pass.known; layer++) {
+        kernels->attention(&(dn_attention_args){.n_tokens = pass.n_tokens,
+                                                .n_rows = pass.n_rows,
+                                                .hidden = HIDDEN,
+                                                .heads = HEADS,
+                                                .row_start = pass.row_start,
+                                                .qkv = qkv,
+                                                .out = out});
+    }
+    DN_TRY(kernels->device->end(lane));
+    return kernels->device->wait(lane, &score, &times);
+}
+
+/** Three passes of one size; the status of the first. */
+static dn_status attend_on(const char *wanted) {
+    const dn_device_ops *device = table(BF16)->device;
+    dn_lane_conf conf = {.max_tokens = 256, .max_rows = 16, .row_width = 1};
+    float *qkv, *out, zeros[256 * 3 * HIDDEN] = {0};
+    dn_lane *lane = NULL;
+    setenv("DN_CUDA_CUDNN", wanted, 1);
+    open_gpu();
+    EXPECT(device->reserve(DN_ELEMENTS, 256 * 3 * HIDDEN, &qkv) == DN_OK);
+    EXPECT(device->reserve(DN_ELEMENTS, 256 * HIDDEN, &out) == DN_OK);
+    EXPECT(device->upload(DN_ELEMENTS, zeros, 256 * 3 * HIDDEN, qkv) == DN_OK);
+    EXPECT(device->lane_new(&conf, &lane) == DN_OK);
+    dn_status status = attend_twice(lane, qkv, out);
+    for (int i = 0; i < 2 && status == DN_OK; i++) {
+        EXPECT(attend_twice(lane, qkv, out) == DN_OK);
+    }
+    device->lane_free(lane);
+    device->release(qkv), device->release(out);
+    EXPECT_INT(test_gpu_state.memory_bytes, 0);
+    unsetenv("DN_CUDA_CUDNN");
+    return status;
+}
+
+CASE(long_rows_go_to_cudnn_where_it_is_asked_for) {
+    test_gpu_reset();
+    EXPECT(attend_on("0") == DN_OK);
+    EXPECT_INT(test_gpu_state.n_planned + test_gpu_state.n_fused, 0);
+    EXPECT(!strstr(dn_cuda_plugin.describe(), "cuDNN"));
+    EXPECT(attend_on("1") == DN_OK);
+    EXPECT_INT(test_gpu_state.n_planned, 1);
+    EXPECT_INT(test_gpu_state.n_fused, 3 * 2);
+    EXPECT(strstr(dn_cuda_plugin.describe(), "rows over 128 tokens by cuDNN 9.19.0"));
+}
+
+CASE(without_cudnn_our_own_kernel_answers_and_that_is_told) {
+    test_gpu_reset();
+    test_gpu_state.no_dnn = 1;
+    EXPECT(attend_on("1") == DN_OK);
+    EXPECT_INT(test_gpu_state.n_fused, 0);
+    EXPECT(strstr(dn_cuda_plugin.describe(), "by our own kernel, not by cuDNN: libcudnn.so.9 is"));
+}
+
+CASE(a_shape_that_cudnn_cannot_do_is_told) {
+    test_gpu_reset();
+    test_gpu_state.no_plan = 1;
+    EXPECT(attend_on("1") == DN_FATAL);
+    EXPECT_INT(dn_failure_last()->error, DN_E_DEVICE);
+    EXPECT(says("at most 256 tokens, 2 heads of 32 (status 3000): unset DN_CUDA_CUDNN"));
 }
 
 /* ---- algorithms ---- */

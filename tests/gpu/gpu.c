@@ -31,6 +31,8 @@ static void read_environment(void) {
                   {"memory", &test_gpu_state.memory_mib},
                   {"no_code", &test_gpu_state.no_code},
                   {"no_blas", &test_gpu_state.no_blas},
+                  {"no_dnn", &test_gpu_state.no_dnn},
+                  {"no_plan", &test_gpu_state.no_plan},
                   {"bad_driver", &test_gpu_state.bad_driver},
                   {"dies", &test_gpu_state.dies},
                   {"lasts", &test_gpu_state.lasts},
@@ -64,6 +66,11 @@ __attribute__((constructor)) static void begin(void) {
 typedef union arguments {
     dn_cuda_embed_args embed;
     dn_cuda_attention_args attention;
+    dn_cuda_starts_args starts;
+    struct {
+        dn_fused_shape shape;
+        dn_fused_operands operands;
+    } fused;
     dn_cuda_norm_args norm;
     dn_cuda_activate_args activate;
     dn_cuda_pool_args pool;
@@ -177,6 +184,7 @@ static void wear(const char *name) {
     }
 LAUNCH(embed)
 LAUNCH(attention)
+LAUNCH(starts)
 LAUNCH(norm)
 LAUNCH(activate)
 LAUNCH(pool)
@@ -282,6 +290,51 @@ static const dn_blas_ops blas = {.open = blas_open,
                                  .suggest = blas_suggest,
                                  .accepts = blas_accepts,
                                  .run = blas_run};
+
+/* ---- long rows ---- */
+
+struct dn_fused_plan {
+    dn_fused_shape shape;
+};
+
+static const char *dnn_open(void) {
+    return test_gpu_state.no_dnn ? "libcudnn.so.9 is nowhere" : NULL;
+}
+
+static int dnn_version(void) {
+    return 91900;
+}
+
+static int dnn_plan(const dn_fused_shape *shape, dn_fused_plan **out) {
+    test_gpu_state.n_planned++;
+    if (!test_gpu_state.no_plan) {
+        *out = malloc(sizeof **out);
+        **out = (dn_fused_plan){*shape};
+    }
+    return test_gpu_state.no_plan ? 3000 : 0; /* CUDNN_STATUS_NOT_SUPPORTED */
+}
+
+static size_t dnn_workspace_bytes(const dn_fused_plan *plan) {
+    (void)plan;
+    return 1 << 20;
+}
+
+static void dnn_plan_free(dn_fused_plan *plan) {
+    free(plan);
+}
+
+static int run_fused(const arguments *args) {
+    test_gpu_state.n_fused++;
+    return test_gpu_fused(&args->fused.shape, &args->fused.operands);
+}
+
+static int dnn_run(const dn_fused_plan *plan, const dn_fused_operands *operands,
+                   cudaStream_t stream) {
+    return issue(stream, run_fused, &(arguments){.fused = {plan->shape, *operands}});
+}
+
+static const dn_fused_ops fused = {dnn_open,      dnn_version, dnn_plan, dnn_workspace_bytes,
+                                   dnn_plan_free, dnn_run};
 
 /* ---- the device ---- */
 
@@ -505,6 +558,7 @@ static const char *error_text(int error) {
 const dn_cuda_api dn_cuda_runtime = {
     .toolkit_version = 13000,
     .blas = &blas,
+    .fused = &fused,
     .driver_version = driver_version,
     .count = count,
     .properties = properties,
@@ -535,6 +589,7 @@ const dn_cuda_api dn_cuda_runtime = {
     .prepare = prepare,
     .embed = launch_embed,
     .attention = launch_attention,
+    .starts = launch_starts,
     .norm = launch_norm,
     .activate = launch_activate,
     .pool = launch_pool,

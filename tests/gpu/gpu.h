@@ -10,7 +10,8 @@
 typedef struct test_gpu {
     int driver, n_devices, capability; /**< driver 0: there is none */
     int memory_mib;                    /**< of the device */
-    int no_code, no_blas;              /**< nonzero: what is missing */
+    int no_code, no_blas, no_dnn;      /**< nonzero: what is missing */
+    int no_plan;                       /**< nonzero: the library for long rows cannot do them */
     int bad_driver;                    /**< the error that counting devices gives */
     char fails[32];                    /**< the launch that fails: "attention", "product" ... */
     int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
@@ -19,11 +20,15 @@ typedef struct test_gpu {
 
     /* what happened */
     int n_suggested, n_recorded, n_replayed, n_launched;
+    int n_planned, n_fused; /**< plans for long rows, and runs by them */
     int n_worn; /**< runs of the launch that lasts */
     int64_t memory_bytes, pinned_bytes; /**< held now */
     int n_objects;                      /**< streams, events and graphs that live */
 } test_gpu;
 extern test_gpu test_gpu_state;
+
+/** Attention of long rows, in launches.c. */
+int test_gpu_fused(const dn_fused_shape *shape, const dn_fused_operands *operands);
 
 /** One H200 with nothing wrong. */
 void test_gpu_reset(void);

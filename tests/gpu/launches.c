@@ -1,7 +1,8 @@
 /* The launches of kernels/cuda/launch.h in plain C, by the operations of ref, so that whole models
  * run in a moment on the GPU of gpu.c. Whether the kernels themselves are right is for tests/cuda.
  */
-#include "kernels/cuda/launch.h"
+#include "gpu.h"
+
 #include "kernels/ref/ref.h"
 
 #include <math.h>
@@ -188,6 +189,42 @@ int dn_cuda_attention(const dn_cuda_attention_args *a, cudaStream_t stream) {
     free(qkv);
     free(y);
     return 0;
+}
+
+int dn_cuda_starts(const dn_cuda_starts_args *a, cudaStream_t stream) {
+    (void)stream;
+    for (int r = 0; r <= a->n_rows; r++) {
+        a->qkv_start[r] = a->row_start[r] * 3 * a->hidden;
+        a->out_start[r] = a->row_start[r] * a->hidden;
+        if (r < a->n_rows) {
+            a->length[r] = a->row_start[r + 1] - a->row_start[r];
+        }
+    }
+    return 0;
+}
+
+/** By what a library is told of the rows, and no more: each must be where its start says. */
+int test_gpu_fused(const dn_fused_shape *s, const dn_fused_operands *o) {
+    int hidden = s->heads * s->head_size, wrong = 0;
+    int32_t *row_start = calloc((size_t)s->n_rows + 1, sizeof *row_start);
+    for (int r = 0; r < s->n_rows; r++) {
+        row_start[r + 1] = row_start[r] + o->length[r];
+        wrong |= o->length[r] > s->longest || o->out_start[r] != row_start[r] * hidden ||
+                 o->qkv_start[r] != row_start[r] * 3 * hidden;
+    }
+    int error = wrong ? 1
+                      : dn_cuda_attention(&(dn_cuda_attention_args){.type = s->type,
+                                                                    .n_tokens = row_start[s->n_rows],
+                                                                    .n_rows = s->n_rows,
+                                                                    .hidden = hidden,
+                                                                    .heads = s->heads,
+                                                                    .longest = s->longest,
+                                                                    .row_start = row_start,
+                                                                    .qkv = o->qkv,
+                                                                    .out = o->out},
+                                          NULL);
+    free(row_start);
+    return error;
 }
 
 int dn_cuda_norm(const dn_cuda_norm_args *a, cudaStream_t stream) {

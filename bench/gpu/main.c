@@ -217,7 +217,7 @@ static rate run_for_a_second(net *n, const net_shape *shape, texts *t, int n_tex
 
 static void print_groups(const char *name, const rate *r) {
     int64_t sum = 1;
-    char text[64];
+    char text[128];
     for (int g = 0; g < DN_GROUPS; g++) {
         sum += r->group_ns[g];
     }

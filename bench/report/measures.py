@@ -256,6 +256,7 @@ def counts_of(run, pipeline):
     wall = max([row["wall_s"] for row in rows] or [run.seconds])
     counts = {name: sum(row[name] for row in rows) if rows else None
               for name in FATES + ("rows_scored", "rows_reused", "tokens_scored", "batches", "flops", "model_s", "model_threads")}
+    counts |= {name: sum(row.get(name, 0) for row in rows) for name in ("rows_other_language", "tokens_saved")}
     counts |= {"records_in": int(sum(flow["records_in"][last])), "tokens": int(sum(flow["tokens"][last])), "wall_s": wall}
     budget = int(run.of("batches", pipeline)["budget_tokens"].sum())
     held = int(run.of("batches", pipeline)["tokens"].sum())

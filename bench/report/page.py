@@ -179,6 +179,15 @@ def labels_section(data):
     return section("labels", "What the model said", f'<p class="wide note">Counted on {escape(sampled)}. Numbers at the right are rows.</p>', *parts)
 
 
+def other_languages(pipeline):
+    counts = pipeline["counts"]
+    if not counts["rows_other_language"]:
+        return ""
+    share = counts["tokens_saved"] / (counts["tokens_saved"] + counts["tokens_scored"])
+    return (f'<p class="note">{escape(pipeline["name"])}: {words.count(counts["rows_other_language"])} texts are in languages that the model does not serve; '
+            f'{words.count(counts["tokens_saved"])} tokens saved, {words.percent(share)} of all.</p>')
+
+
 def records_section(data):
     known = [p for p in data["pipelines"] if p["counts"]["rows_out"] is not None]
     parts = []
@@ -189,7 +198,8 @@ def records_section(data):
                      + both(lambda width: figures.fates(width, known), BROAD)
                      + legend([(name, figures.FATE_NAMES[name]) for name in FATES])
                      + table([""] + [p["name"] for p in known], rows, range(1, len(known) + 1))
-                     + '<p class="note">records in = rows out + repeats dropped + filtered + dead letters</p></div>')
+                     + '<p class="note">records in = rows out + repeats dropped + filtered + dead letters</p>'
+                     + "".join(other_languages(p) for p in known) + '</div>')
     letters = data["dead_letters"]
     if letters:
         rows = [[escape(pipeline), escape(stage), escape(reason), words.count(n)] for pipeline, stage, reason, n in letters[:20]]

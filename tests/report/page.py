@@ -67,7 +67,8 @@ def check_numbers(data, summary):
     expect("pipelines", [p["name"] for p in data["pipelines"]], [p["name"] for p in summary["pipelines"]])
     for shown, told in zip(data["pipelines"], summary["pipelines"]):
         counts = shown["counts"]
-        for name in FATES + ("records_in", "rows_scored", "rows_reused", "tokens_scored", "batches", "flops"):
+        for name in FATES + ("records_in", "rows_scored", "rows_reused", "rows_other_language", "tokens_saved", "tokens_scored", "batches",
+                                              "flops"):
             expect(f"{told['name']} {name}", counts[name], told[name])
         expect(f"{told['name']} adds up", counts["records_in"], sum(counts[name] for name in FATES))
         for i, name in enumerate(part["name"] for part in told["parts"]):

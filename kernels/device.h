@@ -28,7 +28,7 @@ typedef enum dn_numbers { DN_ELEMENTS, DN_FLOATS } dn_numbers;
 typedef struct dn_lane dn_lane;
 struct dn_weight;
 
-/** The largest batch of a lane, and how many scores a row and a token have. */
+/** The largest batch of a lane, and how many scores a text and a token have. */
 typedef struct dn_lane_conf {
     int max_tokens, max_rows;
     int row_width, token_width;
@@ -37,13 +37,15 @@ typedef struct dn_lane_conf {
 } dn_lane_conf;
 
 /** Before begin(): the batch, in the host's memory. After it: the same in the backend's, filled up
- * to sizes that recur; the rows behind those of the batch mean nothing. */
+ * to sizes that recur; the rows behind those of the batch mean nothing. Where texts are
+ * longer than rows, text_start says where they begin; after begin() there are as many as rows. */
 typedef struct dn_pass {
-    int n_tokens, n_rows;
+    int n_tokens, n_rows, n_texts;
     const int32_t *token, *row_start;
+    const int32_t *text_start; /**< NULL before begin(): each row is a text */
     int variant; /**< passes of equal sizes and variant are made of the same operations; below 0: of
                     this time only, and the host may look at numbers between them */
-    float *score; /**< out: [R][row_width], behind it [T][token_width] */
+    float *score; /**< out: [texts][row_width], behind it [T][token_width] */
     bool known;   /**< out: leave the operations out */
 } dn_pass;
 

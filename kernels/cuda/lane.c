@@ -100,7 +100,7 @@ static int bound_of_rows(const dn_pass *pass) {
 /* ---- set-up ---- */
 
 static size_t input_bytes(const dn_lane *lane) {
-    return (2 * (size_t)lane->most_tokens + (size_t)lane->most_rows + 1) * sizeof(int32_t);
+    return 2 * ((size_t)lane->most_tokens + (size_t)lane->most_rows + 1) * sizeof(int32_t);
 }
 
 static size_t output_floats(const dn_lane *lane, int n_tokens, int n_rows) {
@@ -228,19 +228,26 @@ dn_steps *dn_lane_steps(void) {
     return &current->steps;
 }
 
-/** Tokens, each one's place in its row and the rows' starts, filled up by rows of padding and
- * empty rows. */
+/** Starts of n rows, filled up to n_rows by rows of padding and empty rows. */
+static void fill_rows(const int32_t *from, int n, int n_tokens, int n_rows, int32_t *start) {
+    memcpy(start, from, ((size_t)n + 1) * sizeof *start);
+    for (int r = n; r < n_rows; r++) {
+        int left = n_tokens - start[r];
+        start[r + 1] = start[r] + (left < PAD_ROW ? left : PAD_ROW);
+    }
+}
+
+/** Tokens, each one's place in its row, the rows' starts and those of the texts, all filled up. */
 static void fill(const dn_pass *pass, int n_tokens, int n_rows, int32_t *token) {
     int32_t *place = token + n_tokens, *row_start = place + n_tokens;
-    int r = pass->n_rows, t = pass->n_tokens;
+    bool split = pass->text_start != NULL;
+    int t = pass->n_tokens;
     memcpy(token, pass->token, (size_t)t * sizeof *token);
     memset(token + t, 0, (size_t)(n_tokens - t) * sizeof *token);
-    memcpy(row_start, pass->row_start, ((size_t)r + 1) * sizeof *row_start);
-    for (; r < n_rows; r++) {
-        int left = n_tokens - row_start[r];
-        row_start[r + 1] = row_start[r] + (left < PAD_ROW ? left : PAD_ROW);
-    }
-    for (r = 0; r < n_rows; r++) {
+    fill_rows(pass->row_start, pass->n_rows, n_tokens, n_rows, row_start);
+    fill_rows(split ? pass->text_start : pass->row_start, split ? pass->n_texts : pass->n_rows,
+              n_tokens, n_rows, row_start + n_rows + 1);
+    for (int r = 0; r < n_rows; r++) {
         for (t = row_start[r]; t < row_start[r + 1]; t++) {
             place[t] = t - row_start[r];
         }
@@ -262,7 +269,7 @@ static recorded *find(dn_lane *lane) {
 /** Numbers of the next pass to the device, behind the last pass of this lane. */
 static dn_status send(dn_lane *lane) {
     const dn_cuda_api *api = dn_cuda.api;
-    size_t n = 2 * (size_t)lane->now.n_tokens + (size_t)lane->now.n_rows + 1;
+    size_t n = 2 * ((size_t)lane->now.n_tokens + (size_t)lane->now.n_rows + 1);
     int error = api->copy(lane->device_in, lane->host_in, n * sizeof(int32_t), lane->in);
     error = error ? error : api->event_record(lane->arrived, lane->in, false);
     error = error ? error : api->stream_after(lane->compute, lane->arrived);
@@ -291,10 +298,13 @@ dn_status dn_lane_begin(dn_lane *lane, dn_pass *pass) {
     if (error) {
         return dn_cuda_fault(error, "beginning a pass");
     }
+    const int32_t *row_start = lane->device_in + 2 * (size_t)n_tokens;
     *pass = (dn_pass){.n_tokens = n_tokens,
                       .n_rows = n_rows,
+                      .n_texts = n_rows,
                       .token = lane->device_in,
-                      .row_start = lane->device_in + 2 * (size_t)n_tokens,
+                      .row_start = row_start,
+                      .text_start = row_start + n_rows + 1,
                       .variant = pass->variant,
                       .score = lane->device_out,
                       .known = lane->known != NULL};

@@ -38,7 +38,7 @@ static dn_status compare_texts(dn_suite_difference *d, int t, dn_model *const mo
     const dn_model_info *info = dn_model_describe(model[0]);
     dn_comparison *comparison;
     dn_lines lines = {.info = info, .visit = add};
-    lines.max_tokens = info->max_tokens > BATCH_TOKENS ? info->max_tokens : BATCH_TOKENS;
+    lines.max_tokens = info->longest > BATCH_TOKENS ? info->longest : BATCH_TOKENS;
     DN_TRY(dn_comparison_new(model[0], model[1], lines.max_tokens, DN_LINES_ROWS, &comparison));
     lines.ctx = comparison;
     dn_status status = dn_lines_read_task(&lines, &d->suite, t);

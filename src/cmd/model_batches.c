@@ -24,7 +24,7 @@ static dn_status flush(dn_lines *lines, gathering *g) {
 
 static dn_status add_text(dn_lines *lines, gathering *g, dn_span text, dn_span second) {
     if (g->n_rows == DN_LINES_ROWS ||
-        g->row_start[g->n_rows] + lines->info->max_tokens > lines->max_tokens) {
+        g->row_start[g->n_rows] + lines->info->longest > lines->max_tokens) {
         DN_TRY(flush(lines, g));
     }
     int32_t begin = g->row_start[g->n_rows];

@@ -49,7 +49,7 @@ static dn_status check_finite(const dn_model_info *info, const float *score, siz
 /** The probe by these kernels and by their oracle. */
 static dn_status check_probe(const dn_model *model, const dn_model *oracle, dn_model_texts *texts) {
     const dn_model_info *info = dn_model_describe(model);
-    int32_t *ids = dn_alloc_array((size_t)info->max_tokens, sizeof *ids);
+    int32_t *ids = dn_alloc_array((size_t)info->longest, sizeof *ids);
     int32_t row_start[2] = {0, dn_model_texts_encode(texts, dn_span_of(probe), ids)};
     dn_batch batch = {1, row_start[1], ids, row_start};
     size_t n = dn_model_score_floats(model, 1, batch.n_tokens);

@@ -22,7 +22,7 @@ static dn_status look(void *ctx, const dn_batch *batch) {
 static dn_status search_texts(searching *s, const char *path, dn_outliers *found) {
     const dn_model_info *info = dn_model_describe(s->model);
     dn_lines lines = {.info = info, .visit = look, .ctx = s};
-    lines.max_tokens = info->max_tokens > BATCH_TOKENS ? info->max_tokens : BATCH_TOKENS;
+    lines.max_tokens = info->longest > BATCH_TOKENS ? info->longest : BATCH_TOKENS;
     DN_TRY(dn_workspace_new(s->model, lines.max_tokens, DN_LINES_ROWS, &s->space));
     size_t n_scores = dn_model_score_floats(s->model, DN_LINES_ROWS, lines.max_tokens);
     s->score = dn_alloc_array(n_scores, sizeof *s->score);

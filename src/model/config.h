@@ -14,6 +14,7 @@
  *      softmax and sigmoid heads may have "temperature" and "undecided_below"; of a model on
  *      n-grams several may have one name, each with its "language": tensors
  *      heads.NAME.LANGUAGE.weight, and the same columns in a job
+ *      "windows": 8, "overlap": 16 beside max_tokens: longer texts are not cut but read in windows
  *   2. modules.json of sentence-transformers: one head "embedding"
  *   3. the checkpoint's own classifier, for texts ("label") or tokens ("entities"), as
  *      `architectures` says, labels from id2label; "dunlin": {"head": NAME} renames it
@@ -42,6 +43,7 @@ typedef struct dn_config {
     int max_positions;  /**< longest row */
     float epsilon;
     int max_tokens;
+    int windows, overlap;  /**< of a text longer than max_tokens; 1: it is cut */
     const char *normalise; /**< "tweeteval" or "none" */
     dn_languages languages;
     int n_parts;           /**< 0: no head reads pooled texts */

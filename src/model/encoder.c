@@ -14,7 +14,8 @@ typedef struct pass {
     const dn_weights *weights;
     const dn_kernels *kernels;
     dn_workspace *space;
-    const dn_batch *batch;
+    const dn_batch *batch;   /**< its rows are texts: pooling, heads */
+    const dn_batch *windows; /**< embedding, attention */
     float *score;
 } pass;
 
@@ -48,7 +49,7 @@ static const kinds in_layers = {DN_ELEMENTS, DN_ELEMENTS};
 static const kinds of_texts = {DN_FLOATS, DN_FLOATS};
 static const kinds of_tokens = {DN_ELEMENTS, DN_FLOATS};
 
-/** Rows that go through the steps of half a layer together, so that what lies between the steps
+/** Windows that go through the steps of half a layer together, so that what lies between the steps
  * stays in a near cache (dn_kernels.part_tokens). */
 typedef struct portion {
     int row, n_rows;
@@ -56,17 +57,17 @@ typedef struct portion {
 } portion;
 
 static portion whole(const pass *p) {
-    return (portion){.n_rows = p->batch->n_rows, .n_tokens = p->batch->n_tokens};
+    return (portion){.n_rows = p->windows->n_rows, .n_tokens = p->batch->n_tokens};
 }
 
-/** Whole rows from `row` on, at least one. */
+/** Whole windows from `row` on, at least one. */
 static portion part_of_rows(const pass *p, int row) {
-    const int32_t *start = p->batch->row_start;
+    const int32_t *start = p->windows->row_start;
     int most = p->kernels->part_tokens.attention, end = row + 1;
     if (most == 0) {
         return whole(p);
     }
-    while (end < p->batch->n_rows && start[end + 1] - start[row] <= most) {
+    while (end < p->windows->n_rows && start[end + 1] - start[row] <= most) {
         end++;
     }
     return (portion){row, end - row, start[row], start[end] - start[row]};
@@ -126,10 +127,10 @@ static dn_status embed(const pass *p) {
     float *out = projected ? p->space->context : p->space->x;
     p->kernels->embed(&(dn_embed_args){
         .n_tokens = p->batch->n_tokens,
-        .n_rows = p->batch->n_rows,
+        .n_rows = p->windows->n_rows,
         .hidden = p->config->embedding,
         .token = p->batch->token,
-        .row_start = p->batch->row_start,
+        .row_start = p->windows->row_start,
         .first_word = words->begin,
         .n_words = words->n,
         .word = weights->word,
@@ -181,9 +182,9 @@ static dn_status add_up(const pass *p, const dn_dense *dense, const dn_norm *nor
                            : DN_OK;
 }
 
-/** Where the rows of a part begin within it. */
+/** Where the windows of a part begin within it. */
 static const int32_t *starts_of(const pass *p, const portion *part) {
-    const int32_t *start = p->batch->row_start + part->row;
+    const int32_t *start = p->windows->row_start + part->row;
     if (part->token == 0) {
         return start;
     }
@@ -225,7 +226,7 @@ static void feed_forward(const pass *p, const portion *part, int index) {
 
 static dn_status run_layer(const pass *p, int index) {
     const dn_layer *layer = &p->weights->layer[index];
-    for (int row = 0; row < p->batch->n_rows;) {
+    for (int row = 0; row < p->windows->n_rows;) {
         portion part = part_of_rows(p, row);
         attend(p, &part, index);
         row += part.n_rows;
@@ -403,8 +404,8 @@ static void run_heads(const pass *p) {
 
 dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const dn_weights *weights,
                          const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
-                         float *score) {
-    pass p = {config, shard, weights, kernels, space, batch, score};
+                         const dn_batch *windows, float *score) {
+    pass p = {config, shard, weights, kernels, space, batch, windows, score};
     DN_TRY(embed(&p));
     DN_TRY(probe(&p, 0));
     for (int i = 0; i < config->layers; i++) {

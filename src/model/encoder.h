@@ -33,7 +33,8 @@ struct dn_workspace {
     float *wide;         /**< [T][max(3H, I)], of a shard its own columns */
     float *context;      /**< [T][max(H, E)] */
     float *partial;      /**< [T][H], NULL without a group */
-    int32_t *part_start; /**< [R+1], where a part's rows begin within it */
+    int32_t *part_start; /**< [W+1], where a part's windows begin within it */
+    int32_t *window_start; /**< [W+1], of the batch's windows; NULL where rows are not split */
     int32_t *message;    /**< a batch on its way through the group, NULL without one */
     float *pooled;       /**< [R][max(parts, 1) * H] */
     float *features;     /**< [R][H], NULL without a dense layer before the heads */
@@ -46,11 +47,11 @@ struct dn_workspace {
     void *probe_ctx, *input_probe_ctx;
 };
 
-/** Requires a checked batch that fits the workspace. `score` as in dn_model_score. With a device:
- * batch and score of a pass that has begun.
+/** Requires a checked batch that fits the workspace, and its windows: the same tokens, rows split
+ * (or the same). `score` as in dn_model_score. With a device: all of a pass that has begun.
  *  errors  those of dn_comm_sum, where the model is split */
 dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const dn_weights *weights,
                          const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
-                         float *score);
+                         const dn_batch *windows, float *score);
 
 #endif

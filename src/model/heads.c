@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIN_TOKENS = 2 };
+enum { MIN_TOKENS = 2, MIN_WINDOW = 8 };
 
 const char *const dn_head_kind_names[DN_HEAD_KINDS] = {[DN_HEAD_SOFTMAX] = "softmax",
                                                        [DN_HEAD_SIGMOID] = "sigmoid",
@@ -281,7 +281,7 @@ static dn_status read_listed_heads(const dn_json_at *dunlin, const dn_json_at *h
 static dn_status read_preparation(const dn_json_at *dunlin, dn_config *config) {
     static const char *const normalisations[] = {"none", "tweeteval"};
     dn_json_at at;
-    int64_t max_tokens = config->max_tokens;
+    int64_t max_tokens = config->max_tokens, windows = 1, overlap = 0;
     int choice = 0;
     if (dn_json_find(dunlin, "normalise", &at)) {
         DN_TRY(choose(&at, normalisations, 2, &choice));
@@ -292,7 +292,30 @@ static dn_status read_preparation(const dn_json_at *dunlin, dn_config *config) {
         DN_TRY(dn_json_int(&at, MIN_TOKENS, config->max_positions, &max_tokens));
     }
     config->max_tokens = (int)max_tokens;
+    if (config->family && dn_json_find(dunlin, "windows", &at)) {
+        DN_TRY(dn_json_int(&at, 1, DN_MAX_WINDOWS, &windows));
+    }
+    if (config->family && dn_json_find(dunlin, "overlap", &at)) {
+        DN_TRY(dn_json_int(&at, 0, (max_tokens - MIN_TOKENS) / 2, &overlap));
+    }
+    config->windows = (int)windows;
+    config->overlap = (int)overlap;
     return DN_OK;
+}
+
+/** Spans count the tokens of a text, and those of windows stand there twice. */
+static dn_status check_windows(const dn_json_at *dunlin, const dn_config *config) {
+    dn_json_at at;
+    if (config->windows == 1 || !dn_json_find(dunlin, "windows", &at)) {
+        return DN_OK;
+    }
+    if (config->token_width > 0) {
+        return dn_json_fail(&at, "is for heads of texts, and this model labels tokens");
+    }
+    return config->max_tokens >= MIN_WINDOW
+               ? DN_OK
+               : dn_json_fail(&at, "of %d tokens (max_tokens): at least %d are needed",
+                              config->max_tokens, MIN_WINDOW);
 }
 
 /* ---- the checkpoint's own head ---- */
@@ -371,6 +394,7 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
     bool has_dunlin = dn_json_find(root, "dunlin", &dunlin), listed = false;
     config->normalise = "none";
     config->max_tokens = config->max_positions;
+    config->windows = 1;
     bool sentences = dn_sentences_found(dir);
     dn_embedding_form form = {0};
     if (sentences) {
@@ -394,7 +418,7 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
         DN_TRY(has_dunlin ? read_decision(&dunlin, config) : DN_OK);
     }
     place_heads(config);
-    return DN_OK;
+    return has_dunlin ? check_windows(&dunlin, config) : DN_OK;
 }
 
 void dn_config_want_features(dn_config *config) {

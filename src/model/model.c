@@ -5,6 +5,7 @@
 #include "model/encoder.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +77,9 @@ static void fill_info(dn_model *model) {
         .vocabulary = config->vocabulary,
         .max_positions = config->max_positions,
         .max_tokens = config->max_tokens,
+        .windows = config->windows,
+        .overlap = config->overlap,
+        .longest = config->max_tokens * config->windows,
         .n_model_heads = config->n_model_heads,
         .model_head = config->model_head,
         .score_width = config->score_width,
@@ -192,7 +196,9 @@ double dn_model_flops(const dn_model *model, const dn_batch *batch) {
     double hidden = config->hidden, width = model->shard.width.n, pairs = 0;
     for (int i = 0; i < batch->n_rows; i++) {
         double length = batch->row_start[i + 1] - batch->row_start[i];
-        pairs += length * length;
+        double window = config->windows > 1 ? config->max_tokens : length, n = floor(length / window);
+        double last = length - n * window;
+        pairs += n * window * window + last * last;
     }
     double row =
         2 * hidden * (config->n_parts * config->text_width + (config->has_dense ? hidden : 0));
@@ -203,6 +209,27 @@ double dn_model_flops(const dn_model *model, const dn_batch *batch) {
 size_t dn_model_score_floats(const dn_model *model, int n_rows, int n_tokens) {
     return (size_t)n_rows * (size_t)model->config.score_width +
            (size_t)n_tokens * (size_t)model->config.token_width;
+}
+
+/** Windows of any batch of so many tokens and rows: each row has one that is not full. */
+static int most_windows(const dn_config *config, int max_tokens, int max_rows) {
+    return config->windows > 1 ? max_tokens / config->max_tokens + max_rows : max_rows;
+}
+
+/** The batch with its rows split into windows. lends  until the next */
+static dn_batch split(const dn_config *config, dn_workspace *space, const dn_batch *batch) {
+    int32_t *start = space->window_start, n = 0;
+    if (config->windows == 1) {
+        return *batch;
+    }
+    for (int row = 0; row < batch->n_rows; row++) {
+        for (int32_t at = batch->row_start[row]; at < batch->row_start[row + 1];
+             at += config->max_tokens) {
+            start[n++] = at;
+        }
+    }
+    start[n] = batch->n_tokens;
+    return (dn_batch){n, batch->n_tokens, batch->token, start};
 }
 
 /** A buffer of the workspace: what it holds and how large it is. */
@@ -252,7 +279,7 @@ static dn_status reserve(const dn_workspace *space, const buffer *list) {
 
 static dn_status open_flights(const dn_model *model, dn_workspace *space) {
     dn_lane_conf conf = {.max_tokens = space->max_tokens,
-                         .max_rows = space->max_rows,
+                         .max_rows = most_windows(&model->config, space->max_tokens, space->max_rows),
                          .row_width = model->config.score_width,
                          .token_width = model->config.token_width};
     space->depth = space->device ? space->device->n_lanes : 1;
@@ -278,11 +305,13 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
                        max_rows);
     }
     dn_workspace *space = dn_alloc(sizeof *space);
-    int tokens = max_tokens, rows = max_rows;
+    int tokens = max_tokens, windows = most_windows(&model->config, max_tokens, max_rows);
+    int rows = max_rows;
     space->device = model->kernels->device;
     space->max_tokens = max_tokens;
     space->max_rows = max_rows;
     if (space->device) {
+        rows = windows;
         space->device->fill_up(&tokens, &rows);
     }
     buffer list[N_BUFFERS];
@@ -290,7 +319,10 @@ dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
     dn_status status;
     DN_TRY_GO(reserve(space, list), refused);
     DN_TRY_GO(open_flights(model, space), refused);
-    space->part_start = dn_alloc_array((size_t)max_rows + 1, sizeof *space->part_start);
+    space->part_start = dn_alloc_array((size_t)windows + 1, sizeof *space->part_start);
+    if (model->config.windows > 1) {
+        space->window_start = dn_alloc_array((size_t)windows + 1, sizeof *space->window_start);
+    }
     if (model->shard.group) {
         DN_TRY_GO(prepare_group(model, space), refused);
     }
@@ -319,6 +351,7 @@ void dn_workspace_free(dn_workspace *workspace) {
         }
     }
     free(workspace->part_start);
+    free(workspace->window_start);
     free(workspace->message);
     free(workspace->flight);
     free(workspace);
@@ -346,6 +379,7 @@ void dn_workspace_want_logits(dn_workspace *workspace, bool wanted) {
 static dn_status check_batch(const dn_model *model, const dn_workspace *space,
                              const dn_batch *batch) {
     const dn_config *config = &model->config;
+    int longest = config->windows > 1 ? model->info.longest : config->max_positions;
     if (batch->n_rows < 0 || batch->n_rows > space->max_rows ||
         batch->n_tokens > space->max_tokens) {
         return DN_FAIL(INTERNAL, "batch of %d rows and %d tokens; the workspace holds %d and %d",
@@ -356,10 +390,10 @@ static dn_status check_batch(const dn_model *model, const dn_workspace *space,
     }
     for (int i = 0; i < batch->n_rows; i++) {
         int length = batch->row_start[i + 1] - batch->row_start[i];
-        if (length < 1 || length > config->max_positions) {
+        if (length < 1 || length > longest) {
             return DN_FAIL(DATA,
                            "row of %d tokens; the model takes 1 to %d: set the tokenizer's limit",
-                           length, config->max_positions);
+                           length, longest);
         }
     }
     for (int i = 0; i < batch->n_tokens; i++) {
@@ -376,27 +410,31 @@ static dn_status check_batch(const dn_model *model, const dn_workspace *space,
 enum { SCORES, LOGITS, WATCHED = -1 };
 
 static dn_status run_encoder(const dn_model *model, dn_workspace *space, const dn_batch *batch,
-                             float *score) {
+                             const dn_batch *windows, float *score) {
     return dn_encoder_run(&model->config, &model->shard, &model->weights, model->kernels, space,
-                          batch, score);
+                          batch, windows, score);
 }
 
 static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *flight) {
     const dn_batch *batch = &flight->batch;
+    dn_batch windows = split(&model->config, space, batch);
     dn_pass pass = {.n_tokens = batch->n_tokens,
-                    .n_rows = batch->n_rows,
+                    .n_rows = windows.n_rows,
+                    .n_texts = batch->n_rows,
                     .token = batch->token,
-                    .row_start = batch->row_start,
+                    .row_start = windows.row_start,
+                    .text_start = batch->row_start,
                     .variant = space->probe || space->input_probe ? WATCHED
                                : space->wants_logits              ? LOGITS
                                                                   : SCORES};
     DN_TRY(space->device->begin(flight->lane, &pass));
-    flight->filled_rows = pass.n_rows;
+    flight->filled_rows = pass.n_texts;
     space->own_tokens = batch->n_tokens;
     dn_status noted = DN_OK;
     if (!pass.known) {
-        dn_batch filled = {pass.n_rows, pass.n_tokens, pass.token, pass.row_start};
-        noted = run_encoder(model, space, &filled, pass.score);
+        dn_batch texts = {pass.n_texts, pass.n_tokens, pass.token, pass.text_start};
+        windows = (dn_batch){pass.n_rows, pass.n_tokens, pass.token, pass.row_start};
+        noted = run_encoder(model, space, &texts, &windows, pass.score);
     }
     dn_status ended = space->device->end(flight->lane);
     return noted != DN_OK ? noted : ended;
@@ -454,7 +492,8 @@ dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *s
     if (workspace->device) {
         return fetch(model, workspace, flight, score, into);
     }
-    return run_encoder(model, workspace, &flight->batch, score);
+    dn_batch windows = split(&model->config, workspace, &flight->batch);
+    return run_encoder(model, workspace, &flight->batch, &windows, score);
 }
 
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,

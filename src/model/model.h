@@ -38,6 +38,9 @@ typedef struct dn_model_head {
 
 #define DN_UNDECIDED "und"
 
+/** Windows of a text at most (dn_model_info.windows). */
+enum { DN_MAX_WINDOWS = 64 };
+
 /** The label of one row's probabilities: the most probable one, or n_labels, the place of
  * DN_UNDECIDED, below the head's threshold. */
 int dn_head_decide(const dn_model_head *head, const float *score);
@@ -45,6 +48,8 @@ int dn_head_decide(const dn_model_head *head, const float *score);
 typedef struct dn_model_info {
     const char *dir, *architecture; /**< model_type: "bert" ... */
     int hidden, layers, heads, intermediate, vocabulary, max_positions, max_tokens;
+    int windows, overlap;  /**< of a text longer than max_tokens, see below; 1: it is cut */
+    int longest;           /**< tokens of a row at most: max_tokens x windows */
     int n_model_heads;
     const dn_model_head *model_head;
     int score_width;       /**< columns of a text: softmax and sigmoid heads, then embeddings */
@@ -103,9 +108,14 @@ dn_status dn_model_receive(const dn_model *model, dn_workspace *workspace, dn_ba
                            bool *end);
 dn_status dn_model_dismiss(const dn_model *model, dn_workspace *workspace);
 
-/** Scores a batch: score[R][score_width], head after head, and behind it, where the model has token
- * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions long
- * (checked once per batch; FATAL otherwise). No allocation. thread  any, one per workspace
+/** Where the model has windows, a row longer than max_tokens is several of them, max_tokens each but
+ * for the last (text/tokeniser.h makes them so). Each is read by itself, positions from 0; `mean` is
+ * the mean over the tokens of all, `cls` the first token of the first. So a text costs what its
+ * windows cost, and heads, scores and rows know nothing of them.
+ *
+ * Scores a batch: score[R][score_width], head after head, and behind it, where the model has token
+ * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions
+ * (with windows: longest) long (checked once per batch; FATAL otherwise). No allocation. thread  any, one per workspace
  * blocks  never; a part of a model as said above. A follower gets no scores: NULL */
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score);

@@ -86,13 +86,14 @@ static const char *word_or_null(const char *word) {
 /* The longest text must fit a batch, and the model's positions. */
 static dn_status check_longest(const dn_scorer_conf *conf, const dn_field *ids) {
     const dn_model_info *info = dn_model_describe(conf->model);
-    int longest = ids->width > info->max_tokens ? ids->width : info->max_tokens;
-    if (ids->width > info->max_positions) {
+    int longest = ids->width > info->longest ? ids->width : info->longest;
+    int most = info->windows > 1 ? info->longest : info->max_positions;
+    if (ids->width > most) {
         return DN_FAIL(
             CONFIG,
             "the column '%s' has up to %d tokens a text, but %s reads %d: set max_tokens "
             "of `tokenise` lower",
-            ids->name, ids->width, conf->path, info->max_positions);
+            ids->name, ids->width, conf->path, most);
     }
     if (conf->max_tokens < longest) {
         return DN_FAIL(CONFIG, "tokens: %lld; the model's longest text has %d and must fit a batch",

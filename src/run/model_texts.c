@@ -2,7 +2,7 @@
 #include "run/model_texts.h"
 
 dn_status dn_model_texts_open(const char *dir, const dn_model_info *info, dn_model_texts *out) {
-    *out = (dn_model_texts){.max_tokens = info->max_tokens};
+    *out = (dn_model_texts){.windows = {info->max_tokens, info->windows, info->overlap}};
     DN_TRY(dn_convention_find(info->normalise, &out->convention));
     DN_TRY(dn_tokeniser_open(dir, &out->tokeniser));
     out->cache = dn_token_cache_new();
@@ -21,7 +21,8 @@ static int32_t encode(dn_model_texts *texts, dn_span text, int32_t most, int32_t
 }
 
 int32_t dn_model_texts_encode(dn_model_texts *texts, dn_span text, int32_t *ids) {
-    return encode(texts, text, texts->max_tokens, ids);
+    dn_span clean = dn_normalise(&texts->normaliser, texts->convention, text);
+    return dn_tokeniser_encode_windows(texts->tokeniser, texts->cache, clean, &texts->windows, ids);
 }
 
 /** The second takes the place of the first one's last token with its own first, which then is put
@@ -31,8 +32,8 @@ int32_t dn_model_texts_encode_pair(dn_model_texts *texts, dn_span text, dn_span 
     if (!second.ptr) {
         return dn_model_texts_encode(texts, text, ids);
     }
-    int32_t most = texts->max_tokens / 2, n_second = encode(texts, second, most, ids);
-    int32_t last = encode(texts, text, texts->max_tokens - n_second + 1, ids) - 1;
+    int32_t tokens = texts->windows.tokens, most = tokens / 2, n_second = encode(texts, second, most, ids);
+    int32_t last = encode(texts, text, tokens - n_second + 1, ids) - 1;
     int32_t between = ids[last];
     encode(texts, second, most, ids + last);
     ids[last] = between;

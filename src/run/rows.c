@@ -111,7 +111,7 @@ static void score_grams(dn_row_scorer *s, int number, dn_span text, dn_span seco
 static dn_status prepare(const char *dir, dn_row_scorer *s) {
     s->info = dn_model_describe(s->model);
     DN_TRY(dn_model_texts_open(dir, s->info, &s->texts));
-    s->max_tokens = s->info->max_tokens > BATCH_TOKENS ? s->info->max_tokens : BATCH_TOKENS;
+    s->max_tokens = s->info->longest > BATCH_TOKENS ? s->info->longest : BATCH_TOKENS;
     s->token = dn_alloc_array((size_t)s->max_tokens, sizeof *s->token);
     s->score = dn_alloc_array(dn_model_score_floats(s->model, BATCH_ROWS, s->max_tokens),
                               sizeof *s->score);
@@ -230,7 +230,7 @@ dn_status dn_row_scorer_add(dn_row_scorer *s, int number, dn_span text, dn_span 
         return DN_OK;
     }
     if (s->n_waiting == BATCH_ROWS ||
-        s->row_start[s->n_rows] + s->info->max_tokens > s->max_tokens) {
+        s->row_start[s->n_rows] + s->info->longest > s->max_tokens) {
         DN_TRY(dn_row_scorer_flush(s));
     }
     waiting *w = &s->waiting[s->n_waiting];

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DEFAULT_MAX_TOKENS = 128, MAX_CONFIG_BYTES = 16 << 20, MOST_TOKENS = 1 << 20 };
+enum { DEFAULT_MAX_TOKENS = 128, MAX_CONFIG_BYTES = 16 << 20, MOST_TOKENS = 1 << 20, MOST_WINDOWS = 64, LEAST_WINDOW = 8 };
 
 typedef struct tokenise_conf {
     char *name, *from, *vocabulary;
-    int64_t max_tokens;
+    int64_t max_tokens; /* of a text, all its windows */
+    dn_windows windows;
     char *ids_name, *tokens_name;
     int text, ids, tokens;
     dn_tokeniser *tokeniser;
@@ -48,8 +49,7 @@ static const dn_prop props[] = {
      .initial = "0",
      .max = MOST_TOKENS,
      .text = "Longer texts are cut to this, [CLS] and [SEP] included; 0: as the model was trained "
-             "(dunlin.max_tokens of "
-             "its config.json), else 128."},
+             "(dunlin.max_tokens and windows of its config.json), else 128."},
     {0},
 };
 
@@ -70,23 +70,42 @@ static dn_status read_positions(const dn_json_at *root, const dn_json_at *positi
     return DN_OK;
 }
 
-/* What the model was trained with, and no more than its positions; at most `*max_tokens`. */
-static dn_status read_max_tokens(const char *dir, int64_t *max_tokens) {
+static dn_status read_number(const dn_json_at *object, const char *key, int64_t min, int64_t max,
+                             int32_t *out) {
+    dn_json_at at;
+    int64_t value = *out;
+    if (dn_json_find(object, key, &at)) {
+        DN_TRY(dn_json_int(&at, min, max, &value));
+    }
+    *out = (int32_t)value;
+    return DN_OK;
+}
+
+/* What the model was trained with, and no more than its positions. */
+static dn_status read_windows(const char *dir, dn_windows *out) {
     char *path = dn_format("%s/config.json", dir);
     dn_json *doc = NULL;
     dn_json_at root, dunlin, at;
     dn_status status = DN_OK;
     int64_t own = DEFAULT_MAX_TOKENS;
+    *out = (dn_windows){.most = 1};
     if (access(path, F_OK) == 0) {
         DN_TRY_GO(dn_json_load(path, MAX_CONFIG_BYTES, DN_E_MODEL, &doc), done);
         root = dn_json_root(doc);
-        if (dn_json_find(&root, "dunlin", &dunlin) && dn_json_find(&dunlin, "max_tokens", &at)) {
-            DN_TRY_GO(dn_json_int(&at, 2, MOST_TOKENS, &own), done);
+        bool has_dunlin = dn_json_find(&root, "dunlin", &dunlin);
+        if (has_dunlin) {
+            DN_TRY_GO(read_number(&dunlin, "windows", 1, MOST_WINDOWS, &out->most), done);
+        }
+        if (has_dunlin && dn_json_find(&dunlin, "max_tokens", &at)) {
+            DN_TRY_GO(dn_json_int(&at, out->most > 1 ? LEAST_WINDOW : 2, MOST_TOKENS, &own), done);
         } else if (dn_json_find(&root, "max_position_embeddings", &at)) {
             DN_TRY_GO(read_positions(&root, &at, &own), done);
         }
     }
-    *max_tokens = own < *max_tokens ? own : *max_tokens;
+    out->tokens = (int32_t)own;
+    if (out->most > 1) {
+        DN_TRY_GO(read_number(&dunlin, "overlap", 0, (own - 2) / 2, &out->overlap), done);
+    }
 done:
     dn_json_free(doc);
     free(path);
@@ -189,15 +208,37 @@ static dn_status check_models(const tokenise_conf *c, const char *dir, const dn_
     return DN_OK;
 }
 
-/* As the model that reads least was trained. */
-static dn_status find_max_tokens(tokenise_conf *c, const char *dir, const dn_bind *bind) {
-    c->max_tokens = MOST_TOKENS;
-    DN_TRY(read_max_tokens(dir, &c->max_tokens));
+/* As the model that reads least was trained; windows are the same for all or none. */
+static dn_status join(tokenise_conf *c, const char *dir, const char *other) {
+    dn_windows *own = &c->windows, its;
+    DN_TRY(read_windows(other, &its));
+    bool cut = own->most == 1 && its.most == 1;
+    if (!cut && memcmp(own, &its, sizeof its) != 0) {
+        return DN_FAIL(CONFIG,
+                       "tokenise: %s and %s read long texts in different windows (max_tokens, "
+                       "windows and overlap of config.json), so the column '%s' cannot serve both; "
+                       "name the model's own directory as vocabulary, or let one read ids.NAME of "
+                       "`tokenise: {name: NAME}`",
+                       dir, other, c->ids_name);
+    }
+    own->tokens = its.tokens < own->tokens ? its.tokens : own->tokens;
+    return DN_OK;
+}
+
+static dn_status find_windows(tokenise_conf *c, const char *dir, const dn_bind *bind) {
+    dn_windows *w = &c->windows;
+    DN_TRY(read_windows(dir, w));
     for (int i = 0; i < bind->n_models; i++) {
         if (reads(c, &bind->model[i])) {
-            DN_TRY(read_max_tokens(bind->model[i].dir, &c->max_tokens));
+            DN_TRY(join(c, dir, bind->model[i].dir));
         }
     }
+    if (c->max_tokens > 0 && (w->most == 1 || c->max_tokens <= w->tokens)) {
+        *w = (dn_windows){.tokens = (int32_t)c->max_tokens, .most = 1};
+    } else if (c->max_tokens > 0 && c->max_tokens / w->tokens < w->most) {
+        w->most = (int32_t)c->max_tokens / w->tokens;
+    }
+    c->max_tokens = (int64_t)w->tokens * w->most;
     return DN_OK;
 }
 
@@ -229,9 +270,7 @@ static dn_status tokenise_bind(void *conf, const dn_bind *bind) {
     if (c->max_tokens == 1) {
         return DN_FAIL(CONFIG, "tokenise: max_tokens is 1, but [CLS] and [SEP] are two");
     }
-    if (c->max_tokens == 0) {
-        DN_TRY(find_max_tokens(c, dir, bind));
-    }
+    DN_TRY(find_windows(c, dir, bind));
     DN_TRY(dn_schema_need(bind->schema, "tokenise", c->from, DN_BYTES, &c->text));
     DN_TRY(add_columns(c, bind->schema));
     DN_TRY(dn_tokeniser_open(dir, &c->tokeniser));
@@ -258,7 +297,7 @@ static dn_status tokenise_run(const void *conf, void *worker, dn_chunk *chunk) {
             continue;
         }
         int32_t n =
-            dn_tokeniser_encode(c->tokeniser, w->cache, text[row], (int32_t)c->max_tokens, w->ids);
+            dn_tokeniser_encode_windows(c->tokeniser, w->cache, text[row], &c->windows, w->ids);
         int32_t *id = dn_arena_take(&chunk->arena, (size_t)n * sizeof *id);
         memcpy(id, w->ids, (size_t)n * sizeof *id);
         dn_chunk_ids(chunk, c->ids)[row] = (dn_ids){id, n};

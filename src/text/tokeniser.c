@@ -212,17 +212,38 @@ static void encode_stretches(const dn_tokeniser *t, dn_token_cache *cache, dn_sp
     }
 }
 
-int32_t dn_tokeniser_encode(const dn_tokeniser *tokeniser, dn_token_cache *cache, dn_span text,
-                            int32_t max_tokens, int32_t *ids) {
+/** Puts n own tokens between the special ones, at `ids`; the own ones may lie there already. */
+static int32_t put_frame(const dn_token_frame *frame, const int32_t *own, int32_t n, int32_t *ids) {
+    memmove(ids + frame->n_before, own, (size_t)n * sizeof *ids);
+    memcpy(ids, frame->before, (size_t)frame->n_before * sizeof *ids);
+    memcpy(ids + frame->n_before + n, frame->after, (size_t)frame->n_after * sizeof *ids);
+    return frame->n_before + n + frame->n_after;
+}
+
+/** The own tokens are written behind each other first. A window lies behind its tokens there, so
+ * that the last is put in its place first. */
+int32_t dn_tokeniser_encode_windows(const dn_tokeniser *tokeniser, dn_token_cache *cache,
+                                    dn_span text, const dn_windows *windows, int32_t *ids) {
     const dn_token_frame *frame = &tokeniser->about.frame;
-    assert(max_tokens >= DN_MAX_SPECIALS);
-    dn_id_sink sink = {ids + frame->n_before, 0, max_tokens - frame->n_before - frame->n_after,
-                       false};
+    int32_t own = windows->tokens - frame->n_before - frame->n_after;
+    int32_t step = own - windows->overlap;
+    assert(windows->tokens >= DN_MAX_SPECIALS && (windows->most == 1 || step > 0));
+    dn_id_sink sink = {ids + frame->n_before, 0, own + (windows->most - 1) * step, false};
     encode_stretches(tokeniser, cache, text, &sink);
     give_back_scratch(cache);
     cache->texts++;
     cache->cut += sink.cut;
-    memcpy(ids, frame->before, (size_t)frame->n_before * sizeof *ids);
-    memcpy(sink.id + sink.n, frame->after, (size_t)frame->n_after * sizeof *ids);
-    return frame->n_before + sink.n + frame->n_after;
+    int32_t last = sink.n <= own ? 0 : (sink.n - own + step - 1) / step;
+    int32_t end = last * windows->tokens;
+    end += put_frame(frame, sink.id + last * step, sink.n - last * step, ids + end);
+    for (int32_t i = last - 1; i >= 0; i--) {
+        put_frame(frame, sink.id + i * step, own, ids + i * windows->tokens);
+    }
+    return end;
+}
+
+int32_t dn_tokeniser_encode(const dn_tokeniser *tokeniser, dn_token_cache *cache, dn_span text,
+                            int32_t max_tokens, int32_t *ids) {
+    dn_windows whole = {.tokens = max_tokens, .most = 1};
+    return dn_tokeniser_encode_windows(tokeniser, cache, text, &whole, ids);
 }

@@ -61,4 +61,20 @@ dn_token_stats dn_token_stats_of(const dn_token_cache *cache);
 int32_t dn_tokeniser_encode(const dn_tokeniser *tokeniser, dn_token_cache *cache, dn_span text,
                             int32_t max_tokens, int32_t *ids);
 
+/** A text that is longer than a model reads at once, as windows one behind the other:
+ *
+ *    [CLS] a b c d [SEP] [CLS] d e f g [SEP] [CLS] g h [SEP]      tokens 6, overlap 1
+ *
+ * All but the last have `tokens` ids. Each begins with the last `overlap` of the one before. */
+typedef struct dn_windows {
+    int32_t tokens;  /**< ids of a window, special tokens included */
+    int32_t most;    /**< windows of a text; 1: texts are cut at `tokens` */
+    int32_t overlap; /**< below tokens less the special ones */
+} dn_windows;
+
+/** As dn_tokeniser_encode, in windows: what does not fit `most` of them is cut off.
+ *  returns  the number of ids, at most tokens x most */
+int32_t dn_tokeniser_encode_windows(const dn_tokeniser *tokeniser, dn_token_cache *cache,
+                                    dn_span text, const dn_windows *windows, int32_t *ids);
+
 #endif

@@ -138,6 +138,41 @@ CASE(wordpiece_cuts_and_counts) {
     dn_tokeniser_close(tokeniser);
 }
 
+/* Windows are slices of the whole text's tokens, each between the special ones. */
+CASE(wordpiece_windows_overlap) {
+    dn_tokeniser *tokeniser;
+    dn_token_cache *cache = dn_token_cache_new();
+    dn_span text = DN_SPAN("one two three, \u4f60\u597d! unaffable [SEP] x y z 1 2 3 4 5 6");
+    int32_t whole[64], ids[256], windows[256];
+    REQUIRE(dn_tokeniser_open(MODEL, &tokeniser) == DN_OK);
+    int32_t n = dn_tokeniser_encode(tokeniser, cache, text, 64, whole) - 2, cut = 0;
+    EXPECT(n >= 16);
+    for (int32_t tokens = 3; tokens < n + 4; tokens++) {
+        for (int32_t overlap = 0; overlap < tokens - 2; overlap++) {
+            for (int32_t most = 1; most < 5; most++) {
+                int32_t at = 0, left, begin = 0, own = tokens - 2;
+                for (int i = 0; i < most && (i == 0 || begin + overlap < n); i++) {
+                    left = n - begin < own ? n - begin : own;
+                    windows[at++] = whole[0];
+                    memcpy(windows + at, whole + 1 + begin, (size_t)left * sizeof *whole);
+                    at += left;
+                    windows[at++] = whole[n + 1];
+                    begin += own - overlap;
+                }
+                cut += begin + overlap < n;
+                ids[at] = -7;
+                dn_windows form = {tokens, most, overlap};
+                EXPECT_INT(dn_tokeniser_encode_windows(tokeniser, cache, text, &form, ids), at);
+                EXPECT(memcmp(ids, windows, (size_t)at * sizeof *ids) == 0);
+                EXPECT(at == tokens * most || ids[at] == -7);
+                EXPECT_INT(dn_token_stats_of(cache).cut, cut);
+            }
+        }
+    }
+    dn_token_cache_free(cache);
+    dn_tokeniser_close(tokeniser);
+}
+
 /* A megabyte without a blank is one unknown word, or a word per ideograph; both end soon enough to
  * run here. */
 CASE(wordpiece_takes_very_long_words) {

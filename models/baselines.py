@@ -67,7 +67,7 @@ def read(path):
     """({task: settings}, {task: [row]}, rows as suites.py counts them)."""
     lines = [json.loads(line) for line in path.open(encoding="utf-8")]
     tasks = {line["task"]: line for line in lines if "task" in line and "text" not in line}
-    rows = [line for line in lines if "text" in line]
+    rows = [line for line in lines if "text" in line and "outside" not in line]
     return tasks, {task: [r for r in rows if r["task"] == task] for task in tasks}, rows
 
 

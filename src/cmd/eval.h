@@ -27,6 +27,8 @@ typedef struct dn_judged {
     float undecided_below;
     float *confidence; /**< [n_decisions]: of the label of a text, or of each label of a sigmoid */
     bool *right;       /**< [n_decisions] */
+    int n_outside, n_outside_undecided;
+    float *outside;    /**< [n_outside]: confidence in the label of a text that none fits */
     float *logit;      /**< [n_rows][n_labels] where they are wanted */
     bool *label;       /**< [n_rows][n_labels]: the right ones, where logits are wanted */
     uint8_t *length;   /**< [n_rows]: which of dn_eval_lengths its tokens are in */
@@ -37,6 +39,7 @@ typedef enum dn_figure_kind {
     DN_FIGURE_ABSENT,    /**< no such head */
     DN_FIGURE_REFERENCE, /**< a known figure on the same texts */
     DN_FIGURE_SLICE,     /**< a model on some of the texts */
+    DN_FIGURE_OUTSIDE,   /**< how well a model knows texts that belong to no label */
     DN_FIGURE_PAIR,      /**< a model less the first one, on the same texts */
     DN_FIGURE_OTHER,     /**< a known figure on other texts: never to be compared */
     DN_FIGURE_KINDS
@@ -54,6 +57,7 @@ typedef struct dn_figure {
     double error, noise;     /**< of calibration: model/metrics.h */
     double linear;           /**< share of texts that a cascade's linear model answered */
     double undecided;        /**< share of texts below the head's threshold */
+    double threshold;        /**< of a recall of texts outside: what it would be */
     double p;
 } dn_figure;
 

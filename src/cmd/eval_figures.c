@@ -10,7 +10,8 @@
 
 const char *const dn_figure_kind_names[DN_FIGURE_KINDS] = {
     [DN_FIGURE_MODEL] = "model", [DN_FIGURE_ABSENT] = "absent", [DN_FIGURE_REFERENCE] = "reference",
-    [DN_FIGURE_SLICE] = "slice", [DN_FIGURE_PAIR] = "pair",     [DN_FIGURE_OTHER] = "other split"};
+    [DN_FIGURE_SLICE] = "slice", [DN_FIGURE_OUTSIDE] = "outside", [DN_FIGURE_PAIR] = "pair",
+    [DN_FIGURE_OTHER] = "other split"};
 
 dn_figure *dn_figures_add(dn_figures *figures, dn_figure_kind kind, const char *task,
                           const char *model) {
@@ -29,6 +30,7 @@ dn_figure *dn_figures_add(dn_figures *figures, dn_figure_kind kind, const char *
                           .noise = NAN,
                           .linear = NAN,
                           .undecided = NAN,
+                          .threshold = NAN,
                           .p = NAN};
     return figure;
 }
@@ -58,6 +60,7 @@ static const field fields[] = {
     {"calibration_noise", SHARE, AT(noise)},
     {"undecided", SHARE, AT(undecided)},
     {"linear", SHARE, AT(linear)},
+    {"threshold", SHARE, AT(threshold)},
     {"first_only", COUNT, AT(first_only)},
     {"second_only", COUNT, AT(second_only)},
     {"p", SHARE, AT(p)},
@@ -198,6 +201,18 @@ static void print_slice(const dn_figure *f, const char **last) {
         : printf("%7.1f  %5.1f to %4.1f\n", 100 * f->value, 100 * f->low, 100 * f->high);
 }
 
+static void print_outside(const dn_figure *f, const char **last) {
+    printf("%-14s %-26s", once(f, last), f->model);
+    print_count(f->n);
+    printf("%7.1f", 100 * f->value);
+    print_interval(f);
+    printf("  %s", f->metric);
+    if (!isnan(f->threshold)) {
+        printf(", those below %.3f", f->threshold);
+    }
+    isnan(f->undecided) ? printf("\n") : printf("; %.1f %% und\n", 100 * f->undecided);
+}
+
 static void print_pair(const dn_figure *f, const char **last) {
     printf("%-18s %-26s", once(f, last), f->model);
     print_count(f->n);
@@ -221,6 +236,8 @@ static const section sections[] = {
     {"task               model                           n  value  95 % interval  calibration*  "
      "metric",
      1u << DN_FIGURE_MODEL | 1u << DN_FIGURE_ABSENT | 1u << DN_FIGURE_REFERENCE, print_value},
+    {"Texts that belong to no label, by the probability of the best one", 1u << DN_FIGURE_OUTSIDE,
+     print_outside},
     {"Against the first model, on the same texts: difference of the metric, texts that only one "
      "of them has right",
      1u << DN_FIGURE_PAIR, print_pair},

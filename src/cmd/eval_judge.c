@@ -64,7 +64,11 @@ static dn_status check_row(const judging *j, const dn_suite_row *row) {
     for (int i = 0; head && i < row->labels.n; i++) {
         DN_TRY(check_word(j->suite, head, row->line, row->labels.begin + i));
     }
-    if (head && head->kind == DN_HEAD_SOFTMAX && row->labels.n != 1) {
+    if (head && head->kind != DN_HEAD_SOFTMAX && row->outside) {
+        return DN_FAIL(DATA, "%s:%d: is outside of the labels, but head %s may give a text none",
+                       j->suite->path, row->line, head->name);
+    }
+    if (head && head->kind == DN_HEAD_SOFTMAX && row->labels.n != 1 && !row->outside) {
         return DN_FAIL(DATA, "%s:%d: has %d labels, but head %s gives a text exactly one",
                        j->suite->path, row->line, row->labels.n, head->name);
     }
@@ -108,12 +112,23 @@ static void mark_labels(const judging *j, const dn_suite_row *row, const dn_mode
     }
 }
 
-static void decide_one(const judging *j, const dn_model_head *head, const float *score,
-                       dn_judged *to) {
+static int best_of(const dn_model_head *head, const float *score) {
     int best = 0;
     for (int i = 1; i < head->n_labels; i++) {
         best = score[i] > score[best] ? i : best;
     }
+    return best;
+}
+
+static void take_outside(const dn_model_head *head, const float *score, dn_judged *to) {
+    float confidence = score[best_of(head, score)];
+    to->outside[to->n_outside++] = confidence;
+    to->n_outside_undecided += confidence < head->undecided_below;
+}
+
+static void decide_one(const judging *j, const dn_model_head *head, const float *score,
+                       dn_judged *to) {
+    int best = best_of(head, score);
     j->decided[best] = true;
     to->confidence[to->n_decisions] = score[best];
     to->right[to->n_decisions++] = j->right[best];
@@ -142,6 +157,10 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
     const dn_suite_row *row = &j->suite->row[scores->number];
     const dn_model_head *head = j->head[row->task];
     dn_judged *to = &j->judged[row->task];
+    if (row->outside) {
+        take_outside(head, scores->score + head->begin, to);
+        return;
+    }
     mark_labels(j, row, head);
     (head->kind == DN_HEAD_SIGMOID ? decide_each : decide_one)(j, head, scores->score + head->begin,
                                                                to);
@@ -158,7 +177,7 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
 static dn_status score_rows(const judging *j, dn_row_scorer *scorer) {
     for (int i = 0; i < j->suite->n_rows; i++) {
         const dn_suite_row *row = &j->suite->row[i];
-        if (j->head[row->task]) {
+        if (j->head[row->task] && !(row->outside && j->wants_logits)) {
             dn_span second = row->second ? dn_span_of(row->second) : (dn_span){NULL, 0};
             DN_TRY(dn_row_scorer_add(scorer, i, dn_span_of(row->text), second));
         }
@@ -187,6 +206,7 @@ static void open_task(const judging *j, const dn_suite_task *task, const dn_mode
                       .n_labels = head->n_labels,
                       .confidence = dn_alloc_array(n * each, sizeof *to->confidence),
                       .right = dn_alloc_array(n * each, sizeof *to->right),
+                      .outside = dn_alloc_array((size_t)task->n_outside, sizeof *to->outside),
                       .length = dn_alloc_array(n, sizeof *to->length)};
     if (j->wants_logits) {
         to->logit = dn_alloc_array(n * (size_t)head->n_labels, sizeof *to->logit);
@@ -301,6 +321,7 @@ void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side) {
         free(to->confidence);
         free(to->right);
         free(to->length);
+        free(to->outside);
         free(to->logit);
         free(to->label);
     }

@@ -10,6 +10,7 @@
 /* 1,000 draws place the ends of a 95 % interval to about a tenth of its width; a slice of fewer
  * than 20 texts has an interval as wide as the scale. */
 enum { DRAWS = 1000, NOISE_DRAWS = 100, SEED = 1, SMALLEST_SLICE = 20 };
+static const double OUTSIDE_KEPT = 0.95;
 
 typedef struct measuring {
     const dn_suite *suite;
@@ -59,6 +60,45 @@ static void measure_model(const measuring *m, int t, const dn_eval_side *side) {
         to->linear = (double)judged->n_linear / task->n_rows;
     }
     to->noise = dn_calibration_noise(judged->confidence, n, NOISE_DRAWS, SEED);
+}
+
+/* ---- texts that belong to no label ---- */
+
+static dn_figure *add_outside(const measuring *m, int t, const dn_eval_side *side,
+                              const char *metric, double value, double *draw) {
+    const dn_judged *judged = &side->judged[t];
+    dn_figure *to =
+        dn_figures_add(m->figures, DN_FIGURE_OUTSIDE, m->suite->task[t].name, side->name);
+    dn_interval in = dn_interval_of(draw, DRAWS);
+    snprintf(to->metric, sizeof to->metric, "%s", metric);
+    to->n = judged->n_outside;
+    to->value = value;
+    to->low = in.low;
+    to->high = in.high;
+    return to;
+}
+
+static void measure_outside(const measuring *m, int t, const dn_eval_side *side) {
+    const dn_judged *judged = &side->judged[t];
+    if (!judged->outcomes || judged->n_outside == 0) {
+        return;
+    }
+    int n = judged->n_decisions, n_outside = judged->n_outside;
+    float *score = dn_alloc_array((size_t)n + (size_t)n_outside, sizeof *score);
+    double *recall = dn_alloc_array(DRAWS, sizeof *recall);
+    memcpy(score, judged->confidence, (size_t)n * sizeof *score);
+    memcpy(score + n, judged->outside, (size_t)n_outside * sizeof *score);
+    dn_separation found = dn_separate(score, n, n_outside, OUTSIDE_KEPT);
+    dn_separation_bootstrap(score, n, n_outside, OUTSIDE_KEPT, DRAWS, SEED, m->draw, recall);
+    add_outside(m, t, side, "AUROC", found.auroc, m->draw);
+    dn_figure *to =
+        add_outside(m, t, side, "recall, 95 % of the others kept", found.recall, recall);
+    to->threshold = found.threshold;
+    if (judged->undecided_below > 0) {
+        to->undecided = (double)judged->n_outside_undecided / n_outside;
+    }
+    free(score);
+    free(recall);
 }
 
 /* ---- slices ---- */
@@ -278,7 +318,7 @@ static void measure_means(const measuring *m) {
 
 static void find_rows(const measuring *m, int t) {
     for (int i = 0, n = 0; i < m->suite->n_rows; i++) {
-        if (m->suite->row[i].task == t) {
+        if (m->suite->row[i].task == t && !m->suite->row[i].outside) {
             m->row_of_task[n++] = i;
         }
     }
@@ -298,6 +338,7 @@ void dn_eval_measure(const dn_suite *suite, const dn_eval_side *side, int n_side
         find_rows(&m, t);
         for (int k = 0; k < n_sides; k++) {
             measure_model(&m, t, &side[k]);
+            measure_outside(&m, t, &side[k]);
         }
         add_references(&m, suite->task[t].name);
         for (int k = 1; k < n_sides; k++) {

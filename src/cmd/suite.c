@@ -178,11 +178,17 @@ static dn_status read_reference(dn_suite *suite, const dn_json_at *line) {
 }
 
 static dn_status read_labels(dn_suite *suite, const dn_json_at *line, dn_suite_row *row) {
-    dn_json_at one, list;
+    dn_json_at one, list, outside;
     bool has_one = dn_json_find(line, "label", &one),
          has_list = dn_json_find(line, "labels", &list);
-    if (has_one == has_list) {
-        return dn_json_fail(line, "needs either \"label\" or \"labels\"");
+    if (dn_json_find(line, "outside", &outside)) {
+        DN_TRY(dn_json_bool(&outside, &row->outside));
+    }
+    if (has_one + has_list + row->outside != 1) {
+        return dn_json_fail(line, "needs one of \"label\", \"labels\" and \"outside\": true");
+    }
+    if (row->outside) {
+        return DN_OK;
     }
     row->listed = has_list;
     if (has_list) {
@@ -213,7 +219,7 @@ static dn_status read_slices(dn_suite *suite, const dn_json_at *line, dn_suite_r
 
 static dn_status read_row(dn_suite *suite, const dn_json_at *line, int number) {
     static const char *const known[] = {"task",   "text",   "second", "label",
-                                        "labels", "slices", NULL};
+                                        "labels", "outside", "slices", NULL};
     dn_suite_row row = {.line = number};
     const char *name;
     DN_TRY(check_keys(line, known));
@@ -228,8 +234,8 @@ static dn_status read_row(dn_suite *suite, const dn_json_at *line, int number) {
     if (task->n_members) {
         return dn_json_fail(line, "task \"%s\" is a pool of others, without texts", name);
     }
-    task->n_rows++;
-    if (task->pool >= 0) {
+    (*(row.outside ? &task->n_outside : &task->n_rows))++;
+    if (task->pool >= 0 && !row.outside) {
         suite->task[task->pool].n_rows++;
     }
     suite->row = one_more(suite->row, suite->n_rows, sizeof *suite->row);
@@ -287,7 +293,7 @@ static dn_status check_whole(const dn_suite *suite) {
     }
     for (int i = 0; i < suite->n_tasks; i++) {
         if (suite->task[i].n_rows == 0) {
-            return DN_FAIL(DATA, "%s:%d: task \"%s\" has no text", suite->path, suite->task[i].line,
+            return DN_FAIL(DATA, "%s:%d: task \"%s\" has no text with a label", suite->path, suite->task[i].line,
                            suite->task[i].name);
         }
     }

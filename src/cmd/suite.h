@@ -6,6 +6,7 @@
  *    {"reference": "linear SVM", "scores": {"irony": 61.4}}                    a known figure
  *    {"task": "irony", "text": "oh great", "label": "irony"}                   a text
  *    {"task": "topic", "text": "...", "labels": ["sports"], "slices": {"language": "es"}}
+ *    {"task": "intent", "text": "...", "outside": true}                        none of its labels
  *
  * A task is judged by the head of its name, or by the one that its declaration gives as "head"; its
  * metric is "f1", "recall" or "accuracy" (model/metrics.h; default f1, over all labels or those of
@@ -28,7 +29,8 @@ typedef struct dn_suite_task {
     dn_metric_kind metric;
     dn_words of; /**< n 0: all labels */
     int line;    /**< where it is declared, or first met */
-    int n_rows;    /**< of a pool: of its tasks together */
+    int n_rows;    /**< with labels; of a pool: of its tasks together */
+    int n_outside; /**< that belong to no label; they are not in the pool */
     int pool;      /**< the task that pools this one, -1: none */
     int n_members; /**< tasks that this one pools */
 } dn_suite_task;
@@ -37,6 +39,7 @@ typedef struct dn_suite_row {
     int task, line;
     const char *text, *second; /**< second: NULL where there is none */
     bool listed;               /**< "labels", not "label" */
+    bool outside;              /**< no label fits: `labels` is empty */
     dn_words labels, slices;   /**< slices: key, value, key, value ... */
 } dn_suite_row;
 

@@ -249,6 +249,63 @@ dn_pairs dn_outcomes_pairs(const dn_outcomes *first, const dn_outcomes *second, 
     return pairs;
 }
 
+/* ---- inside and outside ---- */
+
+static int compare_floats(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/** Of lists that it sorts. */
+static dn_separation separate(float *in, int n_in, float *out, int n_out, double kept) {
+    if (n_in == 0 || n_out == 0) {
+        return (dn_separation){NAN, NAN, NAN};
+    }
+    qsort(in, (size_t)n_in, sizeof *in, compare_floats);
+    qsort(out, (size_t)n_out, sizeof *out, compare_floats);
+    int lost = (int)floor((1 - kept) * n_in + 1e-9);
+    float threshold = in[lost < n_in ? lost : n_in - 1];
+    double higher = 0;
+    int below = 0, equal = 0, rejected = 0;
+    for (int i = 0; i < n_in; i++) {
+        for (; below < n_out && out[below] < in[i]; below++) {
+        }
+        for (equal = below; equal < n_out && out[equal] == in[i]; equal++) {
+        }
+        higher += below + 0.5 * (equal - below);
+    }
+    for (; rejected < n_out && out[rejected] < threshold; rejected++) {
+    }
+    return (dn_separation){higher / n_in / n_out, (double)rejected / n_out, (double)threshold};
+}
+
+dn_separation dn_separate(const float *score, int n_inside, int n_outside, double kept) {
+    size_t n = (size_t)n_inside + (size_t)n_outside;
+    float *copy = dn_alloc_array(n, sizeof *copy);
+    memcpy(copy, score, n * sizeof *copy);
+    dn_separation found = separate(copy, n_inside, copy + n_inside, n_outside, kept);
+    free(copy);
+    return found;
+}
+
+void dn_separation_bootstrap(const float *score, int n_inside, int n_outside, double kept,
+                             int n_draws, uint64_t seed, double *auroc, double *recall) {
+    size_t n = (size_t)n_inside + (size_t)n_outside;
+    float *drawn = dn_alloc_array(n, sizeof *drawn);
+    for (int k = 0; k < n_draws; k++) {
+        for (int i = 0; i < n_inside; i++) {
+            drawn[i] = score[(int)(next_unit(&seed) * n_inside)];
+        }
+        for (int i = 0; i < n_outside; i++) {
+            drawn[n_inside + i] = score[n_inside + (int)(next_unit(&seed) * n_outside)];
+        }
+        dn_separation found = separate(drawn, n_inside, drawn + n_inside, n_outside, kept);
+        auroc[k] = found.auroc;
+        recall[k] = found.recall;
+    }
+    free(drawn);
+}
+
 /* ---- calibration ---- */
 
 typedef struct bins {

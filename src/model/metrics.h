@@ -16,7 +16,7 @@
  * draws depend on the seed alone.
  *
  * thread  any, one per dn_outcomes     errors  none     blocks  never
- * source  F1, recall: scikit-learn's, which TweetEval's and UMSAB's own scripts call. Bootstrap:
+ * source  AUROC: Hanley and McNeil 1982. F1, recall: scikit-learn's, which TweetEval's and UMSAB's own scripts call. Bootstrap:
  * Efron and Tibshirani 1993, percentiles. Test of pairs: McNemar 1947, exact. */
 #include <stdbool.h>
 #include <stddef.h>
@@ -85,6 +85,21 @@ typedef struct dn_pairs {
     double p;
 } dn_pairs;
 dn_pairs dn_outcomes_pairs(const dn_outcomes *first, const dn_outcomes *second, dn_rows rows);
+
+/** How well a score tells texts that belong to one of the labels from those that do not: `score`
+ * [n_inside] of the former, then [n_outside] of the latter, higher where it is more certain. */
+typedef struct dn_separation {
+    double auroc;     /**< how often one that belongs has the higher score; equal ones count half */
+    double recall;    /**< share of outside ones below the threshold */
+    double threshold; /**< at which `kept` of those inside are not below it */
+} dn_separation;
+
+/** All NaN where there are none of either kind.     cost  O(n log n) */
+dn_separation dn_separate(const float *score, int n_inside, int n_outside, double kept);
+
+/** Draws as many of each kind with replacement: auroc[n_draws], recall[n_draws]. */
+void dn_separation_bootstrap(const float *score, int n_inside, int n_outside, double kept,
+                             int n_draws, uint64_t seed, double *auroc, double *recall);
 
 /** Expected calibration error: in DN_CALIBRATION_BINS bins of equal width by confidence, the
  * distance of mean confidence and share of right ones, weighted by the bins' sizes. 0 for n = 0.

@@ -138,14 +138,43 @@ sed -i '1i {"task": "label", "metric": "accuracy"}' "$tmp/several.jsonl"
 evaluated "$tmp/several" several --backend ref --output json
 figure '"kind":"model"' '"task":"label"' | grep -qE '"n":40,"value":0\.(95|975),' || fail "several labels: $(cat "$tmp/out")"
 
+# texts that belong to no label: counted apart, told by the score, refused where a head may give a text no label
+"$DUNLIN" model score $tiny --backend ref <"$tmp/texts" | grep -o '"mood":{[^}]*}' | awk -F '[:,}]' '{
+    best = 0
+    for (i = 3; i <= 7; i += 2) { best = $i > best ? $i : best }
+    print best "\t" NR
+}' | sort -g >"$tmp/best"
+paste -d '\t' "$tmp/texts" "$tmp/mood" | awk -F '\t' -v outside="$(head -n 10 "$tmp/best" | cut -f 2 | tr '\n' ' ')" '
+    BEGIN { n = split(outside, list, " "); for (i = 1; i <= n; i++) { out[list[i]] = 1 } }
+    NR in out { printf "{\"task\": \"mood\", \"text\": \"%s\", \"outside\": true}\n", $1; next }
+    { printf "{\"task\": \"mood\", \"text\": \"%s\", \"label\": \"%s\"}\n", $1, $2 }' >"$tmp/outside.jsonl"
+evaluated $tiny outside --backend ref --output json
+[ -n "$(figure '"kind":"model"' '"task":"mood"' '"n":30,"value":1,')" ] || fail "30 texts with labels: $(cat "$tmp/out")"
+[ -n "$(figure '"kind":"outside"' '"metric":"AUROC","n":10,"value":1,"low":1,"high":1')" ] || fail "AUROC: $(cat "$tmp/out")"
+figure '"kind":"outside"' '"metric":"recall, 95 % of the others kept","n":10,"value":1,' | grep -q '"threshold":0\.' || fail "recall: $(cat "$tmp/out")"
+evaluated $tiny outside --backend ref
+grep -qE '^ +fp32 [a-z0-9]* +10 +100\.0 +100\.0 to 100\.0  recall, 95 % of the others kept, those below 0\.[0-9]{3}$' "$tmp/out" || fail "table: $(cat "$tmp/out")"
+cp -r $tiny "$tmp/strict"
+sed -i '0,/"name": "mood",/s//"name": "mood", "undecided_below": '"$(sed -n 11p "$tmp/best" | cut -f 1)"',/' "$tmp/strict/config.json"
+evaluated "$tmp/strict" outside --backend ref --output json
+[ -n "$(figure '"kind":"outside"' '"recall' '"undecided":1')" ] || fail "und outside: $(figure outside)"
+"$DUNLIN" model calibrate "$tmp/strict" "$tmp/outside.jsonl" --backend ref >"$tmp/out" || fail "calibrate with texts outside"
+grep -qE '^mood +30 ' "$tmp/out" || fail "calibrated on others than those with labels: $(cat "$tmp/out")"
+printf '%s\n' '{"task": "label", "text": "a", "labels": []}' '{"task": "label", "text": "a", "outside": true}' >"$tmp/none.jsonl"
+"$DUNLIN" model eval "$tmp/several" none 2>"$tmp/err" && fail "outside of a head with several labels"
+grep -qF 'none.jsonl:2: is outside of the labels, but head label may give a text none' "$tmp/err" || fail "outside: $(cat "$tmp/err")"
+
 row='{"task": "mood", "text": "a", "label": "good"}'
 refused 65 'bad.jsonl:2: "merry" is no label of head mood, which has 3: bad, neutral, good' "$row" '{"task": "mood", "text": "b", "label": "merry"}'
-refused 65 'bad.jsonl:2: needs either "label" or "labels"' "$row" '{"task": "mood", "text": "b"}'
+refused 65 'bad.jsonl:2: needs one of "label", "labels" and "outside": true' "$row" '{"task": "mood", "text": "b"}'
+refused 65 'bad.jsonl:2: needs one of "label"' "$row" '{"task": "mood", "text": "b", "label": "good", "outside": true}'
+refused 65 'bad.jsonl:2: outside: is a text, expected' "$row" '{"task": "mood", "text": "b", "outside": "yes"}'
+refused 65 'bad.jsonl:1: task "mood" has no text with a label' '{"task": "mood", "text": "b", "outside": true}' '{"task": "question", "text": "a", "label": "yes"}'
 refused 65 'bad.jsonl:1: has 2 labels, but head mood gives a text exactly one' '{"task": "mood", "text": "b", "labels": ["good", "bad"]}'
 refused 65 'bad.jsonl:1: colour: is not a key of such a line' '{"task": "mood", "text": "b", "label": "good", "colour": "red"}'
 refused 65 'bad.jsonl:2: task "mood" is declared twice, or behind its first text' "$row" '{"task": "mood"}'
 refused 65 'bad.jsonl:1: metric: "f2" is none of f1, recall, accuracy' '{"task": "mood", "metric": "f2"}' "$row"
-refused 65 'bad.jsonl:1: task "mood" has no text' '{"task": "mood"}' '{"task": "question", "text": "a", "label": "yes"}'
+refused 65 'bad.jsonl:1: task "mood" has no text with a label' '{"task": "mood"}' '{"task": "question", "text": "a", "label": "yes"}'
 in_pool='{"task": "mood", "pool": "all"}'
 refused 65 'bad.jsonl:3: task "all" is a pool of others, without texts' "$in_pool" "$row" '{"task": "all", "text": "a", "label": "good"}'
 refused 65 'bad.jsonl:2: "mood" is a task of its own, no pool' "$row" '{"task": "question", "pool": "mood"}'

@@ -199,6 +199,62 @@ static void draw_logits(dn_head_kind kind, double chosen, float *logit, bool *ri
     }
 }
 
+/** Every pair, as the definition says. */
+static double auroc_by_pairs(const float *score, int n_in, int n_out) {
+    double higher = 0;
+    for (int i = 0; i < n_in; i++) {
+        for (int k = n_in; k < n_in + n_out; k++) {
+            higher += score[i] > score[k] ? 1 : score[i] == score[k] ? 0.5 : 0;
+        }
+    }
+    return higher / n_in / n_out;
+}
+
+CASE(outside_is_told_by_the_score) {
+    static const float score[] = {0.9f, 0.2f, 0.8f, 0.7f, 0.75f, 0.2f, 0.1f};
+    dn_separation found = dn_separate(score, 4, 3, 0.75);
+    EXPECT(near(found.auroc, 9.5 / 12));
+    EXPECT(near(found.recall, 2.0 / 3));
+    EXPECT(found.threshold == (double)0.7f);
+    EXPECT(score[0] == 0.9f && score[1] == 0.2f && score[6] == 0.1f);
+    EXPECT(isnan(dn_separate(score, 0, 3, 0.95).auroc) && isnan(dn_separate(score, 3, 0, 0.95).recall));
+    static float drawn[300];
+    for (int turn = 0; turn < 50; turn++) {
+        int n_in = 1 + (int)(dn_random() % 200), n_out = 1 + (int)(dn_random() % 100), kept = 0;
+        for (int i = 0; i < n_in + n_out; i++) {
+            drawn[i] = (float)(dn_random() % 40 + (i < n_in ? 10 : 0)) / 50;
+        }
+        found = dn_separate(drawn, n_in, n_out, 0.95);
+        EXPECT(near(found.auroc, auroc_by_pairs(drawn, n_in, n_out)));
+        int below = 0, next = 0;
+        for (int i = 0; i < n_in; i++) {
+            kept += (double)drawn[i] >= found.threshold;
+            next += (double)drawn[i] > found.threshold;
+        }
+        for (int i = n_in; i < n_in + n_out; i++) {
+            below += (double)drawn[i] < found.threshold;
+        }
+        EXPECT(kept >= 0.95 * n_in - 1e-9 && next < 0.95 * n_in + 1e-9);
+        EXPECT(near(found.recall, (double)below / n_out));
+    }
+}
+
+CASE(outside_has_an_interval) {
+    static float score[400];
+    double auroc[200], recall[200], again[200], other[200];
+    for (int i = 0; i < 400; i++) {
+        score[i] = (float)(random_unit() + (i < 300 ? 0.5 : 0));
+    }
+    dn_separation found = dn_separate(score, 300, 100, 0.95);
+    dn_separation_bootstrap(score, 300, 100, 0.95, 200, 7, auroc, recall);
+    dn_separation_bootstrap(score, 300, 100, 0.95, 200, 7, again, other);
+    EXPECT(memcmp(auroc, again, sizeof auroc) == 0 && memcmp(recall, other, sizeof recall) == 0);
+    dn_interval of_auroc = dn_interval_of(auroc, 200), of_recall = dn_interval_of(recall, 200);
+    EXPECT(of_auroc.low < found.auroc && found.auroc < of_auroc.high);
+    EXPECT(of_recall.low < found.recall && found.recall < of_recall.high);
+    EXPECT(of_auroc.high - of_auroc.low < 0.2);
+}
+
 CASE(temperature_is_found_again) {
     static float logit[MANY * LABELS];
     static bool right[MANY * LABELS];

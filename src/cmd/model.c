@@ -14,7 +14,8 @@ static const char help[] =
     "       dunlin model describe DIR [--backend NAME]\n"
     "       dunlin model check DIR [--backend NAME]\n"
     "       dunlin model import FROM TO [--head NAME] [--normalise RULE] [--max-tokens N] "
-    "[--type bf16|keep]\n"
+    "[--windows N]\n"
+    "                    [--type bf16|keep]\n"
     "       dunlin model bench DIR [--backend NAME] [--batch N] [--threads N] [--runs N] [--output "
     "FORM]\n"
     "       dunlin model compare DIR --against NAME [--backend NAME] [--texts FILE | --suite "
@@ -29,7 +30,7 @@ static const char help[] =
     "       dunlin model fit DIR --head NAME --examples FILE [--labels FILE] [--text COLUMN] "
     "[--label "
     "COLUMN] [--out TO]\n"
-    "                        [--kind auto|encoder|ngrams] [--backend NAME]\n"
+    "                        [--kind auto|encoder|ngrams] [--keep PERCENT] [--backend NAME]\n"
     "       dunlin model fit DIR --suite SUITE [--out TO] [--backend NAME]\n"
     "       dunlin model outliers DIR --texts FILE [--backend NAME] > outliers.json\n\n"
     "  tokenize   each line of standard input as {\"ids\": [101, ...]}, special tokens included, "
@@ -109,8 +110,14 @@ static const char help[] =
     "                         the stage `linear`; auto, the better of the two (default: auto)\n"
     "      --out TO           fit: the directory that is made (default: none, only figures)\n"
     "      --normalise RULE   import: none or tweeteval (default: none)\n"
+    "      --keep PERCENT     fit: texts as little like the examples as the rest of these get the "
+    "label und: 95 means that\n"
+    "                         95 % of the examples would keep theirs (default: all texts get a "
+    "label)\n"
     "      --max-tokens N     import: longer texts are cut to this (default: all that the model "
     "takes)\n"
+    "      --windows N        import: longer texts are read in up to N parts of that length "
+    "(default: they are cut)\n"
     "      --type TYPE        import: bf16 halves fp32 weights, keep copies them (default: keep)\n"
     "      --batch N          bench: tokens of a micro-batch (default: 512)\n"
     "      --threads N        bench: model threads (default: 1)\n"
@@ -156,6 +163,8 @@ static const option_row rows[] = {
     {"normalise", 'n', AT(normalise), 0},
     {"type", 'y', AT(type), 0},
     {"max-tokens", 'm', AT(max_tokens), MAX_BATCH},
+    {"windows", 'w', AT(windows), DN_MAX_WINDOWS},
+    {"keep", 'q', AT(keep), 99},
     {"batch", 'k', AT(batch), MAX_BATCH},
     {"threads", 'j', AT(threads), MAX_THREADS},
     {"runs", 'r', AT(runs), MAX_RUNS},
@@ -175,12 +184,12 @@ static const action actions[] = {
     {"score", "b", "DIR", false, dn_model_cmd_score, dn_model_cmd_score},
     {"describe", "b", "DIR", false, dn_model_cmd_describe, dn_grams_cmd_describe},
     {"check", "b", "DIR", false, dn_model_cmd_check, dn_grams_cmd_check},
-    {"import", "hnmy", "FROM TO", false, dn_model_cmd_import, NULL},
+    {"import", "hnmwy", "FROM TO", false, dn_model_cmd_import, NULL},
     {"bench", "bkjrot", "DIR", false, dn_model_cmd_bench, dn_grams_cmd_bench},
     {"compare", "batsfpo", "DIR", false, dn_model_cmd_compare, NULL},
     {"eval", "baod", "DIR SUITE", true, dn_model_cmd_eval, dn_model_cmd_eval},
     {"calibrate", "bdp", "DIR SUITE", false, dn_model_cmd_calibrate, dn_model_cmd_calibrate},
-    {"fit", "bhelxcuis", "DIR", false, dn_model_cmd_fit, NULL},
+    {"fit", "bhelxcuisq", "DIR", false, dn_model_cmd_fit, NULL},
     {"outliers", "bt", "DIR", false, dn_model_cmd_outliers, NULL},
     {0},
 };

@@ -31,6 +31,7 @@ typedef struct fitting {
     dn_grams grams;
     way encoder, ngrams;
     const way *chosen;
+    double undecided_below; /**< 0: every text has a label */
 } fitting;
 
 /* ---- before anything is read through the model ---- */
@@ -47,6 +48,9 @@ static dn_status check_suite_options(const dn_model_options *o) {
     }
     if (o->kind && strcmp(o->kind, "ngrams") != 0) {
         return dn_cmd_usage("model", "--kind %s: --suite makes models on n-grams", o->kind);
+    }
+    if (o->keep) {
+        return dn_cmd_usage("model", "--keep %d: is for --examples", o->keep);
     }
     return check_out(o);
 }
@@ -89,32 +93,52 @@ static dn_status read_examples(fitting *f) {
     return dn_examples_read(&from, &f->examples);
 }
 
-/* ---- both ways ---- */
+/* ---- both ways, or the one that is asked for ---- */
 
-static dn_status expect(fitting *f) {
+static dn_status expect_encoder(fitting *f) {
     size_t n = (size_t)f->examples.n;
     f->encoder = (way){.name = "encoder", .label = dn_alloc_array(n, sizeof(int))};
-    f->ngrams = (way){.name = "n-grams", .label = dn_alloc_array(n, sizeof(int))};
     DN_TRY(dn_encode_examples(f->options->dir, f->kernels, &f->examples, &f->encoded));
     dn_encoded_rows(&f->encoded, &f->examples, f->encoder.label, &f->encoder.rows);
-    DN_TRY(dn_folds_expect(&f->encoder.rows, &f->encoder.expected));
+    return dn_folds_expect(&f->encoder.rows, &f->encoder.expected);
+}
+
+static dn_status expect_ngrams(fitting *f) {
+    size_t n = (size_t)f->examples.n;
+    f->ngrams = (way){.name = "n-grams", .label = dn_alloc_array(n, sizeof(int))};
     dn_count_examples(&f->examples, f->convention, DN_NGRAM_BUCKETS, &f->grams);
     dn_grams_rows(&f->grams, &f->examples, f->ngrams.label, &f->ngrams.rows);
     return dn_folds_expect(&f->ngrams.rows, &f->ngrams.expected);
 }
 
+static bool is_asked(const fitting *f, const char *kind) {
+    const char *asked = f->options->kind ? f->options->kind : "auto";
+    return strcmp(asked, "auto") == 0 || strcmp(asked, kind) == 0;
+}
+
+static dn_status expect(fitting *f) {
+    DN_TRY(is_asked(f, "encoder") ? expect_encoder(f) : DN_OK);
+    return is_asked(f, "ngrams") ? expect_ngrams(f) : DN_OK;
+}
+
 /** Equal ones: the encoder, whose pass is paid already. */
 static void choose(fitting *f) {
-    const char *kind = f->options->kind ? f->options->kind : "auto";
-    bool better = f->ngrams.expected.f1 > f->encoder.expected.f1;
-    bool ngrams = strcmp(kind, "ngrams") == 0 || (better && strcmp(kind, "auto") == 0);
+    bool ngrams = !f->encoder.name ||
+                  (f->ngrams.name && f->ngrams.expected.f1 > f->encoder.expected.f1);
     f->chosen = ngrams ? &f->ngrams : &f->encoder;
+    if (f->options->keep) {
+        f->undecided_below = dn_expected_threshold(&f->chosen->expected, f->examples.n,
+                                                   f->options->keep / 100.0);
+    }
 }
 
 /* ---- what is printed ---- */
 
 static void print_way(const way *w) {
     const dn_expected *e = &w->expected;
+    if (!w->name) {
+        return;
+    }
     printf("%-9s %6.1f (%.1f to %.1f) %8.1f (%.1f to %.1f) %12g\n", w->name, 100 * e->f1,
            100 * e->f1_interval.low, 100 * e->f1_interval.high, 100 * e->accuracy,
            100 * e->accuracy_interval.low, 100 * e->accuracy_interval.high, e->strength);
@@ -171,6 +195,10 @@ static void print(const fitting *f) {
     print_way(&f->encoder);
     print_way(&f->ngrams);
     printf("chosen: %s\n", f->chosen->name);
+    if (f->undecided_below > 0) {
+        printf("und below %g: %d %% of the examples would keep a label\n", f->undecided_below,
+               f->options->keep);
+    }
     int *confused = count_confused(f, f->chosen);
     print_labels(e, confused);
     print_confused(e, confused);
@@ -189,7 +217,8 @@ static dn_status write_head(fitting *f) {
                         .width = f->encoded.width,
                         .label = f->examples.name,
                         .weight = logistic.weight,
-                        .bias = logistic.bias};
+                        .bias = logistic.bias,
+                        .undecided_below = f->undecided_below};
     dn_status status = dn_model_import(f->options->dir, f->options->out,
                                        &(dn_import_options){.added = &head}, &report);
     dn_logistic_free(&logistic);
@@ -216,7 +245,8 @@ static dn_status write_grams(fitting *f) {
                         .width = grams->x.n_columns,
                         .label = f->examples.name,
                         .weight = logistic.weight,
-                        .bias = logistic.bias};
+                        .bias = logistic.bias,
+                        .undecided_below = f->undecided_below};
     dn_gram_parts parts = {.head = &head,
                            .n_heads = 1,
                            .n_columns = grams->x.n_columns,

@@ -33,6 +33,7 @@ dn_status dn_model_cmd_import(const dn_model_options *options) {
     dn_import_options import = {.head = options->head,
                                 .normalise = options->normalise,
                                 .max_tokens = options->max_tokens,
+                                .windows = options->windows,
                                 .bf16 = bf16};
     DN_TRY(dn_model_import(options->dir, options->to, &import, &report));
     printf("%s: %d files, %.1f MB", options->to, report.n_files, (double)report.bytes / 1e6);

@@ -14,7 +14,8 @@ typedef struct dn_model_options {
     const char *max_flips, *max_points; /**< limits, in percent and points */
     const char *normalise, *head, *type;
     const char *examples, *labels, *text, *label, *out, *kind; /**< fit */
-    int max_tokens, batch, threads, runs;
+    int max_tokens, windows, batch, threads, runs;
+    int keep; /**< fit: percent */
     dn_cmd_format format;
 } dn_model_options;
 

@@ -64,8 +64,12 @@ typedef struct dn_config {
 dn_status dn_config_load(const char *dir, dn_config *out);
 void dn_config_free(dn_config *config);
 
-/** In place of the heads: what a new softmax or sigmoid head would see, as embeddings side by side;
- * its "pooling", or cls and mean where no such head is listed. */
+/** What a new softmax or sigmoid head would see: "pooling", else what the first embedding is made
+ * of, else cls and mean. How many parts. */
+int dn_config_features(const dn_config *config, dn_pooling part[2]);
+extern const char *const dn_pooling_names[]; /**< by dn_pooling */
+
+/** In place of the heads: these parts, as embeddings side by side. */
 void dn_config_want_features(dn_config *config);
 
 /** Where a head's weights are: "heads.NAME" or the checkpoint's own name. */

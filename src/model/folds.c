@@ -196,6 +196,21 @@ dn_status dn_folds_expect(const dn_labelled *rows, dn_expected *out) {
     return status;
 }
 
+static int compare_floats(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+double dn_expected_threshold(const dn_expected *expected, int n_rows, double share) {
+    size_t n = (size_t)n_rows;
+    float *sorted = dn_alloc_array(n, sizeof *sorted);
+    memcpy(sorted, expected->probability, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_floats);
+    double threshold = (double)sorted[(int)floor((1 - share) * n_rows + 1e-9)];
+    free(sorted);
+    return floor(1e4 * threshold) / 1e4;
+}
+
 void dn_expected_free(dn_expected *expected) {
     free(expected->decided);
     free(expected->probability);

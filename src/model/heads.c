@@ -17,8 +17,7 @@ const char *const dn_head_kind_names[DN_HEAD_KINDS] = {[DN_HEAD_SOFTMAX] = "soft
                                                        [DN_HEAD_TOKENS] = "tokens",
                                                        [DN_HEAD_EMBEDDING] = "embedding"};
 
-static const char *const pooling_names[] = {"cls", "mean"};
-static const dn_pooling poolings[] = {DN_POOL_CLS, DN_POOL_MEAN};
+const char *const dn_pooling_names[] = {[DN_POOL_CLS] = "cls", [DN_POOL_MEAN] = "mean"};
 
 /** The position of a word in a list; an error that names the field otherwise. */
 static dn_status choose(const dn_json_at *at, const char *const *words, int n, int *out) {
@@ -34,8 +33,8 @@ static dn_status choose(const dn_json_at *at, const char *const *words, int n, i
 
 static dn_status choose_pooling(const dn_json_at *at, dn_pooling *out) {
     int choice;
-    DN_TRY(choose(at, pooling_names, 2, &choice));
-    *out = poolings[choice];
+    DN_TRY(choose(at, dn_pooling_names + DN_POOL_CLS, 2, &choice));
+    *out = (dn_pooling)(DN_POOL_CLS + choice);
     return DN_OK;
 }
 
@@ -421,21 +420,30 @@ dn_status dn_config_read_heads(const char *dir, const dn_json_at *root, dn_confi
     return has_dunlin ? check_windows(&dunlin, config) : DN_OK;
 }
 
-void dn_config_want_features(dn_config *config) {
-    dn_pooling part[] = {DN_POOL_CLS, DN_POOL_MEAN};
-    int n = 2;
+int dn_config_features(const dn_config *config, dn_pooling part[2]) {
     if (config->n_parts > 0 && !config->own_head) {
-        n = config->n_parts;
-        memcpy(part, config->part, sizeof part);
+        memcpy(part, config->part, sizeof config->part);
+        return config->n_parts;
     }
+    if (config->n_model_heads > 0 && config->model_head[0].kind == DN_HEAD_EMBEDDING) {
+        part[0] = config->form[0].pooling;
+        return 1;
+    }
+    part[0] = DN_POOL_CLS;
+    part[1] = DN_POOL_MEAN;
+    return 2;
+}
+
+void dn_config_want_features(dn_config *config) {
+    dn_pooling part[2];
+    int n = dn_config_features(config, part);
     for (int i = 0; i < config->n_model_heads; i++) {
         free((void *)(uintptr_t)config->model_head[i].labels);
     }
     config->n_model_heads = config->n_parts = config->text_width = config->token_width = 0;
     config->own_head = config->has_dense = false;
     for (int i = 0; i < n; i++) {
-        const char *name = pooling_names[part[i] == DN_POOL_CLS ? 0 : 1];
-        add_embedding(config, name, (dn_embedding_form){.pooling = part[i]});
+        add_embedding(config, dn_pooling_names[part[i]], (dn_embedding_form){.pooling = part[i]});
     }
     place_heads(config);
 }

@@ -119,7 +119,7 @@ static void write_embedding(const importing *job, const char *name, dn_out *out)
     dn_out_key(out, "kind");
     dn_out_string(out, dn_span_of(dn_head_kind_names[DN_HEAD_EMBEDDING]));
     dn_out_key(out, "pooling");
-    dn_out_string(out, dn_span_of(form->pooling == DN_POOL_CLS ? "cls" : "mean"));
+    dn_out_string(out, dn_span_of(dn_pooling_names[form->pooling]));
     dn_out_key(out, "l2");
     dn_out_bool(out, form->unit_length);
     dn_out_close(out, '}');
@@ -137,6 +137,10 @@ static void write_dunlin(const importing *job, dn_out *out) {
     dn_out_string(out, dn_span_of(rule));
     dn_out_key(out, "max_tokens");
     dn_out_i64(out, options->max_tokens ? options->max_tokens : job->config.max_tokens);
+    if (options->windows) {
+        dn_out_key(out, "windows");
+        dn_out_i64(out, options->windows);
+    }
     if (head->kind == DN_HEAD_EMBEDDING) {
         write_embedding(job, name, out);
     } else {
@@ -193,11 +197,12 @@ static dn_status write_config(importing *job) {
 static dn_status check_options(const importing *job) {
     const dn_import_options *options = job->options;
     dn_json_at root = dn_json_root(job->config.doc), dunlin;
-    bool changes = options->head || options->normalise || options->max_tokens;
+    bool changes =
+        options->head || options->normalise || options->max_tokens || options->windows;
     if (changes && dn_json_find(&root, "dunlin", &dunlin)) {
         return DN_FAIL(CONFIG,
-                       "%s/config.json: has a \"dunlin\" object already; leave --head, --normalise "
-                       "and --max-tokens out, and edit the object",
+                       "%s/config.json: has a \"dunlin\" object already; leave --head, --normalise, "
+                       "--max-tokens and --windows out, and edit the object",
                        job->from);
     }
     if (options->head && (!*options->head || strpbrk(options->head, "/."))) {

@@ -15,6 +15,7 @@ typedef struct dn_import_options {
     const char *head;      /**< what the checkpoint's head is called; NULL: by its kind */
     const char *normalise; /**< NULL: as it was, "none" */
     int max_tokens;        /**< 0: as it was, all that the model takes */
+    int windows;           /**< of longer texts; 0: they are cut */
     bool bf16;
     const dn_new_head *added; /**< NULL: none */
 } dn_import_options;

@@ -44,10 +44,26 @@ void dn_new_head_print(const dn_new_head *head, dn_out *out) {
         dn_out_string(out, dn_span_of(head->label[i]));
     }
     dn_out_close(out, ']');
+    if (head->undecided_below > 0) {
+        dn_out_key(out, "undecided_below");
+        dn_out_f64(out, head->undecided_below);
+    }
     dn_out_close(out, '}');
 }
 
-static void add(const dn_json *doc, const dn_new_head *head) {
+static void put_pooling(const dn_json_at *dunlin, const dn_config *config) {
+    dn_pooling part[2];
+    int n = dn_config_features(config, part);
+    char text[32] = "[";
+    for (int i = 0; i < n; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s\"%s\"", i ? ", " : "", dn_pooling_names[part[i]]);
+    }
+    strcat(text, "]");
+    dn_json_put(dunlin, "pooling", text);
+}
+
+static void add(const dn_json *doc, const dn_config *config, const dn_new_head *head) {
     dn_json_at root = dn_json_root(doc), dunlin, list;
     dn_out text = {0};
     dn_new_head_print(head, &text);
@@ -60,7 +76,7 @@ static void add(const dn_json *doc, const dn_new_head *head) {
     dn_json_append(&list, text.ptr);
     dn_json_at pooling;
     if (!dn_json_find(&dunlin, "pooling", &pooling)) {
-        dn_json_put(&dunlin, "pooling", "[\"cls\", \"mean\"]");
+        put_pooling(&dunlin, config);
     }
     dn_out_free(&text);
 }
@@ -70,7 +86,7 @@ dn_status dn_new_head_describe(const char *dir, const dn_config *config, const d
     dn_json *doc;
     DN_TRY(check_name(dir, config, head->name));
     DN_TRY(dn_json_parse((dn_span){text->ptr, text->len}, dir, DN_E_MODEL, &doc));
-    add(doc, head);
+    add(doc, config, head);
     char *printed = dn_json_print(doc);
     dn_out_reset(text);
     dn_out_bytes(text, printed, strlen(printed));

@@ -54,6 +54,15 @@ tweets "$tmp/corpus.jsonl" "$tmp/run" --set max_bad=50% --set enrich.model.path=
 rows=$(grep -o '"rows_out":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)
 equal "rows of a job with a topic" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -cE '"topic":"(cats|money|rain, wind)"')" "$rows"
 
+# a threshold under which a text has no label: 36 examples, of which 95 % are 35
+fit --examples "$tmp/mine.jsonl" --keep 95 --out "$tmp/keep" >"$tmp/out" || fail "fit --keep"
+grep -qE '^und below 0\.[0-9]{1,4}: 95 % of the examples would keep a label$' "$tmp/out" || fail "keep: $(cat "$tmp/out")"
+equal "threshold in config.json" "$(grep -o '"undecided_below": *[0-9.]*' "$tmp/keep/config.json" | grep -o '[0-9.]*$')" \
+    "$(sed -n 's/^und below \([0-9.]*\): .*/\1/p' "$tmp/out")"
+fit --examples "$tmp/mine.jsonl" --keep 95 --kind ngrams --out "$tmp/keep_grams" >"$tmp/out" || fail "fit --keep of n-grams"
+grep -q undecided_below "$tmp/keep_grams/config.json" || fail "no threshold for n-grams"
+sed -i 's/"undecided_below": *[0-9.]*/"undecided_below": 1/' "$tmp/keep_grams/config.json"
+
 # n-grams: a model of its own, which a job uses as a stage; the better of both is chosen
 fit --examples "$tmp/mine.jsonl" --kind ngrams --out "$tmp/grams" >"$tmp/out" || fail "fit of n-grams"
 grep -q '^chosen: n-grams$' "$tmp/out" || fail "kind: $(cat "$tmp/out")"
@@ -65,6 +74,9 @@ printf '{"id":"%s","created_at":"Mon Oct 02 12:00:00 +0000 2017","text":"%s","la
 job_file=$tmp/linear.yaml tweets "$tmp/three.jsonl" "$tmp/linear" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null || fail "a job with linear"
 equal "labels by n-grams" "$(cat "$tmp"/linear/topics/tweets.enriched/*.jsonl | grep -oE '"text":"[a-z]+|"topic":"[^"]*"' | cut -d'"' -f4 | paste -sd' \n' | sort | paste -sd'|')" \
     "a cats|please money|will rain, wind"
+sed "s|path: $tmp/grams|path: $tmp/keep_grams|" "$tmp/linear.yaml" >"$tmp/keep.yaml"
+job_file=$tmp/keep.yaml tweets "$tmp/three.jsonl" "$tmp/linear_keep" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary" || fail "a job with linear and a threshold"
+equal "undecided by n-grams" "$(cat "$tmp"/linear_keep/topics/tweets.enriched/*.jsonl | grep -c '"topic":"und"')" 3
 sed "s|- clean$|&\n      - linear: {path: tests/data/tiny}|" jobs/tweets.yaml >"$tmp/wrong.yaml"
 status=0
 "$DUNLIN" check "$tmp/wrong.yaml" --replay "$tmp/three.jsonl" --broker none --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null 2>"$tmp/err" || status=$?

@@ -102,8 +102,8 @@ static char *new_place(void) {
 
 static dn_status write_model(const char *dir, const int32_t *bucket) {
     const dn_new_head head[HEADS] = {
-        {"topic", LABELS, COLUMNS, names, weight, bias, DN_HEAD_SOFTMAX},
-        {"about", SECOND, COLUMNS, second_names, second_weight, second_bias, DN_HEAD_SIGMOID}};
+        {"topic", LABELS, COLUMNS, names, weight, bias, DN_HEAD_SOFTMAX, 0},
+        {"about", SECOND, COLUMNS, second_names, second_weight, second_bias, DN_HEAD_SIGMOID, 0}};
     return dn_gram_model_write(dir, &(dn_gram_parts){head, HEADS, COLUMNS, bucket, "none", false});
 }
 

@@ -109,6 +109,9 @@ static dn_status open_sinks(dn_pipeline *pipeline) {
     for (int i = 0; i < plan->n_sinks; i++) {
         pipeline->sink_env[i] = env;
         pipeline->sink_env[i].bus = pipeline->env.sink_bus[i];
+        for (int k = 0; k < i; k++) {
+            pipeline->sink_env[i].n_before += plan->sink[k] == plan->sink[i];
+        }
         DN_TRY(name_part(
             plan->sink[i]->open(plan->sink_conf[i], &pipeline->sink_env[i], &pipeline->sink[i]),
             plan->name, plan->sink[i]->name));

@@ -19,7 +19,7 @@
 #include "flow/scorer.h"
 #include "flow/sink.h"
 
-enum { DN_MAX_STAGES = 16, DN_MAX_SINKS = 4 };
+enum { DN_MAX_STAGES = 16, DN_MAX_SINKS = 32 };
 
 /** What a pipeline is made of; confs are set by the job, then bound. */
 typedef struct dn_pipeline_plan {

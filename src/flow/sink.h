@@ -28,6 +28,7 @@ typedef struct dn_sink_env {
     int rank, size, n_partitions;
     const dn_map *kafka;
     void *bus; /**< dn_bus of a fused topic, or NULL */
+    int n_before; /**< sinks of the same kind that stand before it in the pipeline */
 } dn_sink_env;
 
 typedef struct dn_sink_stats {

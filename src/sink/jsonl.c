@@ -122,7 +122,8 @@ static dn_status jsonl_write(dn_sink *sink, const dn_chunk *chunk) {
         return DN_OK;
     }
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
-        if (chunk->offset[chunk->sel[i]] >= t->pending) {
+        if (chunk->offset[chunk->sel[i]] >= t->pending &&
+            dn_topic_sink_wants(sink->conf, chunk, chunk->sel[i])) {
             dn_span value = dn_topic_sink_value(sink->conf, chunk, chunk->sel[i], &sink->value);
             dn_out_bytes(&t->lines, value.ptr, value.len);
             dn_out_bytes(&t->lines, "\n", 1);

@@ -3,7 +3,8 @@
  *
  * Cursors are committed offsets of the group <job>.<pipeline>: of the source's topic where the
  * source is one, so that Kafka's own tools show the lag; else (a corpus) of this topic, whose
- * partitions then stand for the corpus's. */
+ * partitions then stand for the corpus's. Of several topics of a pipeline each has a producer and
+ * cursors of its own: those behind the first are called <pipeline>.<topic>. */
 #include "sink/topic.h"
 
 #include "base/clock.h"
@@ -53,10 +54,11 @@ static void topic_close(dn_sink *sink) {
 static dn_status topic_open(const void *conf, const dn_sink_env *env, dn_sink **out) {
     const dn_topic_sink_conf *c = conf;
     dn_sink *sink = sink_new(c, env->n_partitions);
+    char *own = env->n_before ? dn_format("%s.%s", env->pipeline, c->name) : NULL;
     dn_kafka_txn_conf txn = {
         .kafka = env->kafka,
         .job = env->job,
-        .pipeline = env->pipeline,
+        .pipeline = own ? own : env->pipeline,
         .corpus = env->topic_in_kafka ? NULL : env->source_identity,
         .rank = env->rank,
         .size = env->size,
@@ -68,6 +70,7 @@ static dn_status topic_open(const void *conf, const dn_sink_env *env, dn_sink **
         .batch_bytes = c->batch_bytes,
     };
     dn_status status = dn_kafka_txn_open(&txn, sink->durable, &sink->txn);
+    free(own);
     if (status != DN_OK) {
         topic_close(sink);
         return status;
@@ -107,7 +110,7 @@ static dn_status topic_write(dn_sink *sink, const dn_chunk *chunk) {
     }
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
         uint32_t row = chunk->sel[i];
-        if (chunk->offset[row] >= *pending) {
+        if (chunk->offset[row] >= *pending && dn_topic_sink_wants(sink->conf, chunk, row)) {
             DN_TRY(put(sink, chunk, row));
         }
     }

@@ -8,20 +8,33 @@
 #include "flow/sink.h"
 #include "sink/record_json.h"
 
+enum { DN_MAX_ONLY = 32 };
+
+/** A label that a row must have. */
+typedef struct dn_topic_only {
+    int field;
+    uint8_t label;
+} dn_topic_only;
+
 typedef struct dn_topic_sink_conf {
     char *name;
-    dn_list fields;
+    dn_list fields, only;
     char *key;
     int compression;
     int64_t linger_ns, batch_bytes, commit_ns;
     dn_record_format format; /**< bound */
     int key_field;           /**< bound; -1: none */
+    int n_only;              /**< bound */
+    dn_topic_only one_of[DN_MAX_ONLY];
 } dn_topic_sink_conf;
 
 extern const dn_prop dn_topic_sink_props[];
 extern const char *const dn_compression_words[];
 
 dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind);
+
+/** Whether the row is one of the topic's: all are, or those with one of the labels of `only`. */
+bool dn_topic_sink_wants(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row);
 
 /** Key of a row, null where it has none. lends from the chunk */
 dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row);

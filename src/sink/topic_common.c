@@ -1,5 +1,11 @@
 #include "sink/topic.h"
 
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 const char *const dn_compression_words[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 
 #define ROW(label, kind, member)                                                                   \
@@ -8,6 +14,8 @@ const dn_prop dn_topic_sink_props[] = {
     {ROW("name", DN_P_TEXT, name), .text = "The topic to write."},
     {ROW("fields", DN_P_LIST, fields), .text = "Columns of a record; empty: id, created_at, user, "
                                                "text, language, and all labels and scores."},
+    {ROW("only", DN_P_LIST, only), .text = "Rows with one of these labels alone, each as HEAD=LABEL "
+                                           "(team=billing; und: no label fits); empty: all rows."},
     {ROW("key", DN_P_TEXT, key), .initial = "",
      .text =
          "Column that is the record's key; empty: the key that the record came with, else user."},
@@ -22,8 +30,53 @@ const dn_prop dn_topic_sink_props[] = {
     {0},
 };
 
+static dn_status find_label(const dn_field *field, const char *word, uint8_t *out) {
+    char known[256] = "";
+    for (int i = 0; i < field->n_labels; i++) {
+        size_t used = strlen(known);
+        if (strcmp(field->labels[i], word) == 0) {
+            *out = (uint8_t)i;
+            return DN_OK;
+        }
+        snprintf(known + used, sizeof known - used, "%s%.40s", i ? ", " : "", field->labels[i]);
+    }
+    return DN_FAIL(CONFIG, "topic: only: '%s' is no label of %s, which has %d: %s", word,
+                   field->name, field->n_labels, known);
+}
+
+/* "HEAD=LABEL", parted at the first '='. */
+static dn_status bind_one(dn_topic_sink_conf *c, const dn_schema *schema, const char *rule) {
+    const char *equals = strchr(rule, '=');
+    dn_topic_only *to = &c->one_of[c->n_only];
+    if (!equals || equals == rule) {
+        return DN_FAIL(CONFIG, "topic: only: '%s' is not written as HEAD=LABEL", rule);
+    }
+    if (c->n_only++ == DN_MAX_ONLY) {
+        return DN_FAIL(CONFIG, "topic: only: has more than %d labels", DN_MAX_ONLY);
+    }
+    char *name = dn_format("label.%.*s", (int)(equals - rule), rule);
+    dn_status status = dn_schema_need(schema, "topic: only", name, DN_LABEL, &to->field);
+    free(name);
+    DN_TRY(status);
+    return find_label(&schema->field[to->field], equals + 1, &to->label);
+}
+
+bool dn_topic_sink_wants(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row) {
+    for (int i = 0; i < conf->n_only; i++) {
+        const dn_topic_only *one = &conf->one_of[i];
+        if (dn_chunk_label(chunk, one->field)[row] == one->label) {
+            return true;
+        }
+    }
+    return conf->n_only == 0;
+}
+
 dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
     dn_topic_sink_conf *c = conf;
+    c->n_only = 0;
+    for (int i = 0; i < c->only.n; i++) {
+        DN_TRY(bind_one(c, bind->schema, c->only.item[i]));
+    }
     DN_TRY(dn_record_bind(bind->schema, &c->fields, "topic", &c->format));
     if (c->key && c->key[0]) {
         return dn_schema_need(bind->schema, "topic: key", c->key, DN_BYTES, &c->key_field);

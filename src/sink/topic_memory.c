@@ -59,7 +59,8 @@ static dn_status memory_write(dn_sink *sink, const dn_chunk *chunk) {
     batch->partition = chunk->partition;
     batch->next = chunk->next;
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
-        if (chunk->offset[chunk->sel[i]] >= *cursor) {
+        if (chunk->offset[chunk->sel[i]] >= *cursor &&
+            dn_topic_sink_wants(sink->conf, chunk, chunk->sel[i])) {
             add(sink, chunk, chunk->sel[i], batch);
         }
     }

@@ -4,6 +4,7 @@
 
 #define HEAD          "job: t\npipelines:\n  p:\n"
 #define TAIL          "    sinks: [rows_h5]\n"
+#define EIGHT "rows_h5, rows_h5, rows_h5, rows_h5, rows_h5, rows_h5, rows_h5, rows_h5, "
 #define GOOD          HEAD "    source:\n      corpus: {path: x}\n"
 #define SOURCE(props) HEAD "    source:\n      corpus: {path: x, " props "}\n" TAIL
 #define SINK(props)   GOOD "    sinks:\n      - rows_h5: {" props "}\n"
@@ -56,8 +57,8 @@ static const mistake mistakes[] = {
     {"empty sinks", GOOD "    sinks: []\n", ":6:5: sinks must be a list with at least one sink"},
     {"no pipelines", "job: t\n", ":1:1: the job has no pipelines"},
     {"empty pipelines", "job: t\npipelines: {}\n", ":2:1: the job has no pipelines"},
-    {"too many sinks", GOOD "    sinks: [rows_h5, rows_h5, rows_h5, rows_h5, rows_h5]\n",
-     ":6:49: more than 4 sinks"},
+    {"too many sinks", GOOD "    sinks: [" EIGHT EIGHT EIGHT EIGHT "rows_h5]\n",
+     ":6:301: more than 32 sinks"},
     /* kinds */
     {"a list for a value", SOURCE("pace: [1, 2]"), ":5:25: pace must be one value"},
     {"a mapping for a value", SOURCE("pace: {a: 1}"), ":5:25: pace must be one value"},

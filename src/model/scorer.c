@@ -19,7 +19,8 @@
         "tokens", DN_P_COUNT, AT(max_tokens), "0", 0, 1 << 20, NULL,                               \
             "Tokens of a micro-batch; it closes when the next text does not fit. 0: 512, on a "    \
             "GPU as "                                                                              \
-            "many as fill all of it (5,632 on 132 multiprocessors)."                               \
+            "many as fill all of it (5,632 on 132 multiprocessors), or as the longest text has if " \
+            "more."                                                                                \
     }
 #define ROWS                                                                                       \
     {                                                                                              \
@@ -134,9 +135,12 @@ static dn_status fit_device(dn_scorer_conf *conf) {
 
 static dn_status open_model(dn_scorer_conf *conf) {
     const dn_kernels *kernels;
+    bool chosen = conf->max_tokens == 0;
     DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
     choose_sizes(conf, kernels->device != NULL);
     DN_TRY(dn_model_open_part(conf->path, kernels, conf->group, &conf->model));
+    int longest = dn_model_describe(conf->model)->longest;
+    conf->max_tokens = chosen && conf->max_tokens < longest ? longest : conf->max_tokens;
     return kernels->device ? fit_device(conf) : DN_OK;
 }
 

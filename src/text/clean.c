@@ -7,12 +7,18 @@
 
 typedef struct clean_conf {
     int convention; /* dn_convention */
+    char *from;
     int text, clean;
 } clean_conf;
 
 static const char *const conventions[] = {"tweeteval", "none", NULL};
 
 static const dn_prop props[] = {
+    {.name = "from",
+     .type = DN_P_TEXT,
+     .offset = offsetof(clean_conf, from),
+     .initial = "text",
+     .text = "The column to read: text, or mail.text of the stage `mail`."},
     {.name = "convention",
      .type = DN_P_CHOICE,
      .offset = offsetof(clean_conf, convention),
@@ -24,7 +30,7 @@ static const dn_prop props[] = {
 
 static dn_status clean_bind(void *conf, const dn_bind *bind) {
     clean_conf *c = conf;
-    DN_TRY(dn_schema_need(bind->schema, "clean", "text", DN_BYTES, &c->text));
+    DN_TRY(dn_schema_need(bind->schema, "clean", c->from, DN_BYTES, &c->text));
     dn_field clean = {.name = "clean",
                       .type = DN_BYTES,
                       .width = 1,

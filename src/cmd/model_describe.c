@@ -33,8 +33,8 @@ dn_status dn_model_cmd_describe(const dn_model_options *options) {
     dn_languages_print(info->languages, sizeof languages, languages);
     printf("texts    normalised as '%s', in %s", info->normalise,
            info->languages->n ? languages : "any language");
-    printf(info->windows > 1 ? "; long ones in up to %d windows, overlap %d\n" : "\n", info->windows,
-           info->overlap);
+    printf(info->windows > 1 ? "; long ones in up to %d windows, overlap %d\n" : "\n",
+           info->windows, info->overlap);
     for (int h = 0; h < info->n_model_heads; h++) {
         dn_model_print_head(&info->model_head[h]);
     }

@@ -293,8 +293,8 @@ static dn_status check_whole(const dn_suite *suite) {
     }
     for (int i = 0; i < suite->n_tasks; i++) {
         if (suite->task[i].n_rows == 0) {
-            return DN_FAIL(DATA, "%s:%d: task \"%s\" has no text with a label", suite->path, suite->task[i].line,
-                           suite->task[i].name);
+            return DN_FAIL(DATA, "%s:%d: task \"%s\" has no text with a label", suite->path,
+                           suite->task[i].line, suite->task[i].name);
         }
     }
     return DN_OK;

@@ -34,8 +34,8 @@ typedef struct dn_expected {
 dn_status dn_folds_expect(const dn_labelled *rows, dn_expected *out);
 void dn_expected_free(dn_expected *expected);
 
-/** The probability below which a text has no label if this share of the rows is to keep the one that
- * the other parts gave; rounded down to 4 digits. */
+/** The probability below which a text has no label if this share of the rows is to keep the one
+ * that the other parts gave; rounded down to 4 digits. */
 double dn_expected_threshold(const dn_expected *expected, int n_rows, double share);
 
 /** A classifier of all rows.     ownership  the caller: dn_logistic_free */

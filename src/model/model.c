@@ -196,8 +196,8 @@ double dn_model_flops(const dn_model *model, const dn_batch *batch) {
     double hidden = config->hidden, width = model->shard.width.n, pairs = 0;
     for (int i = 0; i < batch->n_rows; i++) {
         double length = batch->row_start[i + 1] - batch->row_start[i];
-        double window = config->windows > 1 ? config->max_tokens : length, n = floor(length / window);
-        double last = length - n * window;
+        double window = config->windows > 1 ? config->max_tokens : length;
+        double n = floor(length / window), last = length - n * window;
         pairs += n * window * window + last * last;
     }
     double row =
@@ -279,7 +279,8 @@ static dn_status reserve(const dn_workspace *space, const buffer *list) {
 
 static dn_status open_flights(const dn_model *model, dn_workspace *space) {
     dn_lane_conf conf = {.max_tokens = space->max_tokens,
-                         .max_rows = most_windows(&model->config, space->max_tokens, space->max_rows),
+                         .max_rows = most_windows(&model->config, space->max_tokens,
+                                                  space->max_rows),
                          .row_width = model->config.score_width,
                          .token_width = model->config.token_width};
     space->depth = space->device ? space->device->n_lanes : 1;

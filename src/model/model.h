@@ -108,15 +108,16 @@ dn_status dn_model_receive(const dn_model *model, dn_workspace *workspace, dn_ba
                            bool *end);
 dn_status dn_model_dismiss(const dn_model *model, dn_workspace *workspace);
 
-/** Where the model has windows, a row longer than max_tokens is several of them, max_tokens each but
- * for the last (text/tokeniser.h makes them so). Each is read by itself, positions from 0; `mean` is
- * the mean over the tokens of all, `cls` the first token of the first. So a text costs what its
- * windows cost, and heads, scores and rows know nothing of them.
+/** Where the model has windows, a row longer than max_tokens is several of them, max_tokens each
+ * but for the last (text/tokeniser.h makes them so). Each is read by itself, positions from 0;
+ * `mean` is the mean over the tokens of all, `cls` the first token of the first. So a text costs
+ * what its windows cost, and heads, scores and rows know nothing of them.
  *
  * Scores a batch: score[R][score_width], head after head, and behind it, where the model has token
- * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions
- * (with windows: longest) long (checked once per batch; FATAL otherwise). No allocation. thread  any, one per workspace
- * blocks  never; a part of a model as said above. A follower gets no scores: NULL */
+ * heads, [T][token_width]. Token ids must be below the vocabulary, rows at most max_positions, with
+ * windows info->longest, long (checked once per batch; FATAL otherwise). No allocation.
+ *  thread  any, one per workspace      blocks  never; a part of a model as said above. A follower
+ * gets no scores: NULL */
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,
                          float *score);
 

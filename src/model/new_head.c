@@ -57,7 +57,8 @@ static void put_pooling(const dn_json_at *dunlin, const dn_config *config) {
     char text[32] = "[";
     for (int i = 0; i < n; i++) {
         size_t used = strlen(text);
-        snprintf(text + used, sizeof text - used, "%s\"%s\"", i ? ", " : "", dn_pooling_names[part[i]]);
+        snprintf(text + used, sizeof text - used, "%s\"%s\"", i ? ", " : "",
+                 dn_pooling_names[part[i]]);
     }
     strcat(text, "]");
     dn_json_put(dunlin, "pooling", text);

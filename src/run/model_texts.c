@@ -32,7 +32,8 @@ int32_t dn_model_texts_encode_pair(dn_model_texts *texts, dn_span text, dn_span 
     if (!second.ptr) {
         return dn_model_texts_encode(texts, text, ids);
     }
-    int32_t tokens = texts->windows.tokens, most = tokens / 2, n_second = encode(texts, second, most, ids);
+    int32_t tokens = texts->windows.tokens, most = tokens / 2;
+    int32_t n_second = encode(texts, second, most, ids);
     int32_t last = encode(texts, text, tokens - n_second + 1, ids) - 1;
     int32_t between = ids[last];
     encode(texts, second, most, ids + last);

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { DEFAULT_MAX_TOKENS = 128, MAX_CONFIG_BYTES = 16 << 20, MOST_TOKENS = 1 << 20, MOST_WINDOWS = 64, LEAST_WINDOW = 8 };
+enum { DEFAULT_MAX_TOKENS = 128, MOST_TOKENS = 1 << 20, MOST_WINDOWS = 64, LEAST_WINDOW = 8 };
+enum { MAX_CONFIG_BYTES = 16 << 20 };
 
 typedef struct tokenise_conf {
     char *name, *from, *vocabulary;

@@ -217,7 +217,8 @@ CASE(outside_is_told_by_the_score) {
     EXPECT(near(found.recall, 2.0 / 3));
     EXPECT(found.threshold == (double)0.7f);
     EXPECT(score[0] == 0.9f && score[1] == 0.2f && score[6] == 0.1f);
-    EXPECT(isnan(dn_separate(score, 0, 3, 0.95).auroc) && isnan(dn_separate(score, 3, 0, 0.95).recall));
+    EXPECT(isnan(dn_separate(score, 0, 3, 0.95).auroc));
+    EXPECT(isnan(dn_separate(score, 3, 0, 0.95).recall));
     static float drawn[300];
     for (int turn = 0; turn < 50; turn++) {
         int n_in = 1 + (int)(dn_random() % 200), n_out = 1 + (int)(dn_random() % 100), kept = 0;

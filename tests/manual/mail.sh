@@ -28,9 +28,15 @@ for team in billing delivery account und; do
     sum=$((sum + n))
 done
 equal "mails in the topics of teams" "$sum" "$mails"
-lines mail.billing | grep -q '"user":"lea@example.net"' || fail "the long mail, whose matter stands at its end, is not with billing"
+grep -q '^  cut ' "$tmp/log" && fail "a mail was cut: $(grep '^  cut ' "$tmp/log")"
+sed 's/"windows": 8/"windows": 1/' models/mail/config.json >short.json
+cp -r models/mail models/short
+mv short.json models/short/config.json
+"$tmp/bin/dunlin" run jobs/mail.yaml --broker none -q --set output=out/short --set processor.model.path=models/short \
+    --set processor.tokenise.vocabulary=models/short >"$tmp/out" 2>&1 || fail "without windows: $(tail -n 3 "$tmp/out")"
+grep -q '^  cut  *1 texts were longer' "$tmp/out" || fail "nothing was cut without windows: $(cat "$tmp/out")"
 lines mail.ack >acks
-"$tmp/bin/dunlin" run jobs/mail.yaml --broker none -q || fail "the second run"
+"$tmp/bin/dunlin" run jobs/mail.yaml --broker none -q >"$tmp/out" 2>&1 || fail "the second run: $(tail -n 3 "$tmp/out")"
 equal "acknowledgements after a second run" "$(lines mail.ack | cmp - acks && echo same)" same
 
 # refused STATUS WORDS OPTION...

@@ -10,7 +10,7 @@
 
 static const char help[] =
     "Usage: dunlin model tokenize DIR < texts\n"
-    "       dunlin model score DIR [--backend NAME] < texts\n"
+    "       dunlin model score DIR [--backend NAME] [--cascade LINEAR] < texts\n"
     "       dunlin model describe DIR [--backend NAME]\n"
     "       dunlin model check DIR [--backend NAME]\n"
     "       dunlin model import FROM TO [--head NAME] [--normalise RULE] [--max-tokens N] "
@@ -90,7 +90,7 @@ static const char help[] =
     "                         fit: a linear twin of DIR on n-grams, a head for each of its heads, "
     "to "
     "stand before it\n"
-    "      --cascade DIR      eval: the linear model before DIR; calibrate: the encoder behind "
+    "      --cascade DIR      eval, score: the linear model before DIR; calibrate: the encoder behind "
     "DIR\n"
     "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
     "(with --suite: 1)\n"
@@ -181,7 +181,7 @@ typedef struct action {
 
 static const action actions[] = {
     {"tokenize", "", "DIR", false, dn_model_cmd_tokenize, NULL},
-    {"score", "b", "DIR", false, dn_model_cmd_score, dn_model_cmd_score},
+    {"score", "bd", "DIR", false, dn_model_cmd_score, dn_model_cmd_score},
     {"describe", "b", "DIR", false, dn_model_cmd_describe, dn_grams_cmd_describe},
     {"check", "b", "DIR", false, dn_model_cmd_check, dn_grams_cmd_check},
     {"import", "hnmwy", "FROM TO", false, dn_model_cmd_import, NULL},

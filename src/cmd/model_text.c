@@ -131,7 +131,10 @@ static dn_status add_line(scoring *s, dn_span line) {
 static dn_status score_lines(scoring *s, const dn_model_options *options) {
     const dn_kernels *kernels;
     DN_TRY(dn_kernels_select(options->backend, &kernels));
-    DN_TRY(dn_row_scorer_open(options->dir, kernels, false, print_row, s, &s->rows));
+    DN_TRY(options->cascade
+               ? dn_row_scorer_open_cascade(options->dir, options->cascade, kernels, print_row, s,
+                                            &s->rows)
+               : dn_row_scorer_open(options->dir, kernels, false, print_row, s, &s->rows));
     s->info = dn_row_scorer_info(s->rows);
     for (dn_span line; next_line(&s->reader, &line);) {
         DN_TRY(add_line(s, line));

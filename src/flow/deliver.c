@@ -26,6 +26,7 @@ static void count_fates(dn_pipeline *pipeline, const dn_chunk *chunk) {
     }
     atomic_fetch_add_explicit(&pipeline->texts_cut, chunk->n_cut, memory_order_relaxed);
     atomic_fetch_add_explicit(&pipeline->undecided, chunk->n_undecided, memory_order_relaxed);
+    dn_labels_add(pipeline->labels, chunk);
     for (int f = 0; f < pipeline->n_tokens_fields; f++) {
         const int64_t *tokens = dn_chunk_i64(chunk, pipeline->tokens_field[f]);
         int64_t sum = 0;

@@ -274,6 +274,8 @@ static dn_status open_parts(dn_pipeline *pipeline) {
     pipeline->reported = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->reported);
     pipeline->sequence = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->sequence);
     find_tokens(pipeline);
+    pipeline->labels = dn_labels_new(&plan->schema, pipeline->env.window_rows, pipeline->env.window,
+                                     pipeline->env.window_ctx);
     DN_TRY(dn_pipeline_identity(plan, pipeline->identity));
     DN_TRY(open_sinks(pipeline));
     find_start(pipeline);
@@ -449,6 +451,7 @@ void dn_pipeline_close(dn_pipeline *pipeline) {
         dn_chunk_free(pipeline->chunk[i]);
     }
     free(pipeline->chunk);
+    dn_labels_free(pipeline->labels);
     dn_ring_free(pipeline->free_chunks);
     free(pipeline->start);
     free(pipeline->reported);

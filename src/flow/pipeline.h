@@ -16,6 +16,7 @@
  * thread a model, which does its part of the batches, and nothing else. */
 #include "base/hist.h"
 #include "base/ring.h"
+#include "flow/labels.h"
 #include "flow/scorer.h"
 #include "flow/sink.h"
 
@@ -58,6 +59,9 @@ typedef struct dn_pipeline_env {
     void *fed_ctx;
     dn_batch_listener *batch; /**< called by model thread `event->thread`, or NULL */
     void *batch_ctx;
+    int64_t window_rows;      /**< of the windows of labels */
+    dn_labels_window *window; /**< called by the sink thread, or NULL */
+    void *window_ctx;
     /** Called by the sink thread before each commit: what the records come from must be durable
      * first (the dead letters of a pipeline that feeds this one through memory, which is read again
      * only from this one's cursors). NULL: nothing. */
@@ -144,8 +148,8 @@ typedef struct dn_pipeline_stats {
     int64_t tokens;         /**< of all texts, by each tokeniser of the pipeline */
     int64_t foreign_rows, foreign_tokens; /**< in languages that a model does not serve */
     int64_t linear_rows, linear_tokens;   /**< answered by linear models before encoders */
-    int64_t texts_cut;      /**< texts of which the model read only the beginning */
-    int64_t undecided;      /**< labels that are "und": below the threshold of their head */
+    int64_t texts_cut;                    /**< texts of which the model read only the beginning */
+    int64_t undecided; /**< labels that are "und": below the threshold of their head */
     int n_parts;
     dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, models, sinks, letters */
     int n_rings;
@@ -153,6 +157,9 @@ typedef struct dn_pipeline_stats {
     dn_sink_stats sink[DN_MAX_SINKS];
 } dn_pipeline_stats;
 void dn_pipeline_read(dn_pipeline *pipeline, dn_pipeline_stats *stats);
+
+/** The labels that it delivered.     lends  until close; valid after join */
+const dn_labels *dn_pipeline_labels(const dn_pipeline *pipeline);
 
 /** Latencies in nanoseconds, valid after join: from the intended send time and from polling, to the
  * write. */

@@ -59,6 +59,7 @@ struct dn_pipeline {
     int64_t *start;      /**< [n_partitions] */
     int64_t *reported;   /**< [n_partitions] lowest cursor last told to the source */
     uint64_t *sequence;  /**< [n_partitions] of the next chunk: poll thread */
+    dn_labels *labels;   /**< sink thread */
     int n_tokens_fields; /**< columns "tokens", "tokens.NAME" */
     int tokens_field[DN_MAX_FIELDS];
     dn_chunk **chunk;

@@ -1,6 +1,10 @@
 /** What a pipeline tells about itself. */
 #include "flow/pipeline_parts.h"
 
+const dn_labels *dn_pipeline_labels(const dn_pipeline *pipeline) {
+    return pipeline->labels;
+}
+
 const dn_sink *dn_pipeline_sink(const dn_pipeline *pipeline, int i) {
     return pipeline->sink[i];
 }

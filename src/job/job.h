@@ -24,6 +24,8 @@ enum { DN_MAX_PIPELINES = 8, DN_MAX_TOPICS = 32 };
 /** Top-level settings. */
 typedef struct dn_job_conf {
     char *job, *output, *broker;
+    char *drift; /**< baseline of the labels' shares, "": none */
+    int64_t drift_rows;
     double max_bad;
     bool create_topics;
     dn_map kafka;                        /**< librdkafka properties, passed through */

@@ -186,11 +186,11 @@ dn_status dn_output_claim(const char *path, bool force, dn_output **out) {
     return DN_OK;
 }
 
-dn_status dn_output_write_job(const dn_output *output, const char *resolved_job) {
-    char *path = dn_format("%s/job.yaml", output->path);
+static dn_status write_text(const dn_output *output, const char *name, const char *text) {
+    char *path = dn_format("%s/%s", output->path, name);
     FILE *file = fopen(path, "w");
     dn_status status = DN_OK;
-    if (!file || fputs(resolved_job, file) < 0 || fflush(file) != 0) {
+    if (!file || fputs(text, file) < 0 || fflush(file) != 0) {
         status = fail_path(path, "cannot be written");
     }
     if (file) {
@@ -198,6 +198,14 @@ dn_status dn_output_write_job(const dn_output *output, const char *resolved_job)
     }
     free(path);
     return status;
+}
+
+dn_status dn_output_write_job(const dn_output *output, const char *resolved_job) {
+    return write_text(output, "job.yaml", resolved_job);
+}
+
+dn_status dn_output_write_labels(const dn_output *output, const char *json) {
+    return write_text(output, "labels.json", json);
 }
 
 /* Writes the file anew, or compares what an earlier run wrote: AGAIN when there is none yet. */

@@ -4,6 +4,7 @@
  *
  *    OUT/run.lock    host, pid, Slurm job, start and restarts of the owner; O_EXCL
  *    OUT/job.yaml    the resolved job of the newest run
+ *    OUT/labels.json how often it gave each label: run/drift.h
  *    OUT/sources/    which input each pipeline's offsets count
  *    OUT/rows/ OUT/dead/ OUT/topics/ OUT/trace/ OUT/index.h5
  *
@@ -27,6 +28,9 @@ dn_status dn_output_check_source(const dn_output *output, const char *pipeline,
 
 /** Writes OUT/job.yaml. */
 dn_status dn_output_write_job(const dn_output *output, const char *resolved_job);
+
+/** Writes OUT/labels.json. */
+dn_status dn_output_write_labels(const dn_output *output, const char *json);
 
 /** Gives the folder back. */
 void dn_output_release(dn_output *output);

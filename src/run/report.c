@@ -136,6 +136,9 @@ static void merge_pipeline(dn_pipeline_report *into, const dn_pipeline_report *f
     for (int i = 0; i < into->n_models; i++) {
         merge_model(&into->model[i], &from->model[i]);
     }
+    for (int i = 0; i < into->n_labels && i < from->n_labels; i++) {
+        dn_drift_merge(&into->labels[i], &from->labels[i]);
+    }
     into->wall_ns = into->wall_ns > from->wall_ns ? into->wall_ns : from->wall_ns;
 }
 

@@ -5,6 +5,7 @@
 #include "comm/comm.h"
 #include "flow/pipeline.h"
 #include "job/job.h"
+#include "run/drift.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ typedef struct dn_pipeline_report {
     int64_t slo_ns;  /**< the shortest asked for of a model, 0: none */
     int n_models;
     dn_model_report model[DN_MAX_SCORERS];
+    int n_labels;
+    dn_drift_column labels[DN_MAX_LABEL_COLUMNS];
 } dn_pipeline_report;
 
 typedef struct dn_report {

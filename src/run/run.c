@@ -40,6 +40,7 @@ typedef struct run_state {
     dn_telemetry *telemetry;
     int64_t start_gpu_mj;
     dn_control control;
+    dn_drift *drift[DN_MAX_PIPELINES];
     dn_wiring wiring;
     int64_t start_mono_ns;
 } run_state;
@@ -82,6 +83,9 @@ static dn_status load_job(run_state *run) {
 }
 
 static dn_status bind_job(run_state *run) {
+    for (int i = 0; i < run->job->n_pipelines; i++) {
+        DN_TRY(dn_drift_new(run->job->conf.drift, run->job->pipeline[i].name, &run->drift[i]));
+    }
     DN_TRY(dn_job_bind(run->job));
     for (int i = 0; i < run->job->n_pipelines && run->comm->rank == 0; i++) {
         char identity[17];
@@ -143,6 +147,9 @@ static dn_status open_one(run_state *run, int i, end_mark *mark) {
         .kafka = &run->job->conf.kafka,
         .batch = dn_telemetry_batch,
         .batch_ctx = dn_telemetry_channel(run->telemetry, i, plan->n_scorers, plan->model_threads),
+        .window_rows = run->job->conf.drift_rows,
+        .window = dn_drift_look,
+        .window_ctx = run->drift[i],
         .ended = mark_end,
         .ended_ctx = mark,
     };
@@ -329,14 +336,46 @@ static void fill_report(run_state *run) {
         report->name[i] = dn_strdup(run->control.name[i]);
         dn_report_pipeline(run->control.pipeline[i], p);
         fill_models(run, i, &known, p);
+        p->n_labels =
+            dn_drift_read(run->drift[i], dn_pipeline_labels(run->control.pipeline[i]), p->labels);
         p->wall_ns = run->control.ended_mono_ns[i] - run->start_mono_ns;
     }
+}
+
+/** A run that finds nothing to do leaves the counts of the one before it. */
+static dn_status write_labels(const run_state *run) {
+    dn_out out = {0};
+    int64_t n_rows = 0;
+    for (int i = 0; i < run->control.n; i++) {
+        n_rows += run->report->pipeline[i].stats.fate[DN_KEPT];
+    }
+    if (n_rows == 0) {
+        return DN_OK;
+    }
+    dn_out_open(&out, '{');
+    dn_out_key(&out, "schema");
+    dn_out_string(&out, DN_SPAN("dunlin.labels/1"));
+    dn_out_key(&out, "pipelines");
+    dn_out_open(&out, '{');
+    for (int i = 0; i < run->control.n; i++) {
+        dn_out_key(&out, run->control.name[i]);
+        dn_drift_write(dn_pipeline_labels(run->control.pipeline[i]),
+                       run->report->pipeline[i].labels, &out);
+    }
+    dn_out_close(&out, '}');
+    dn_out_close(&out, '}');
+    dn_out_newline(&out);
+    dn_out_bytes(&out, "", 1);
+    dn_status status = dn_output_write_labels(run->output, out.ptr);
+    dn_out_free(&out);
+    return status;
 }
 
 static dn_status finish(run_state *run) {
     fill_report(run);
     dn_telemetry_finish(run->telemetry, run->report);
     DN_TRY(dn_report_merge(run->comm, run->report));
+    DN_TRY(dn_comm_agree(run->comm, run->comm->rank == 0 ? write_labels(run) : DN_OK));
     return dn_comm_agree(run->comm,
                          run->comm->rank == 0 ? dn_index_build(run->job->conf.output) : DN_OK);
 }
@@ -416,6 +455,9 @@ static void close_run(run_state *run) {
     dn_failure failure = *dn_failure_last();
     for (int i = 0; i < run->control.n; i++) {
         dn_pipeline_close(run->control.pipeline[i]);
+    }
+    for (int i = 0; i < DN_MAX_PIPELINES; i++) {
+        dn_drift_free(run->drift[i]);
     }
     dn_wiring_free(&run->wiring);
     dn_status_writer_free(run->control.status);

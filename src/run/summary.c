@@ -120,6 +120,20 @@ static void print_cascade(const dn_model_report *m, FILE *out) {
     }
 }
 
+static void print_drift(const dn_pipeline_report *p, FILE *out) {
+    for (int i = 0; i < p->n_labels; i++) {
+        const dn_drift_column *c = &p->labels[i];
+        if (c->n_windows) {
+            fprintf(
+                out,
+                "  drift      %s: PSI %.3f at the end, %.3f at most (%s %.1f %%, %.1f %% in the "
+                "baseline)%s\n",
+                c->name, c->last, c->most, c->label, 100 * c->share_now, 100 * c->share_then,
+                c->most > DN_DRIFT_WARN ? ": it has changed" : "");
+        }
+    }
+}
+
 static void print_device(const dn_model_report *m, FILE *out) {
     if (!m->device_ns) {
         return;
@@ -228,6 +242,7 @@ void dn_report_print(const dn_report *report, FILE *out) {
         for (int k = 0; k < p->n_models; k++) {
             print_model(&p->model[k], out);
         }
+        print_drift(p, out);
         print_bottleneck(p, out);
         print_rings(report, p, out);
         print_parts(p, out);
@@ -346,6 +361,26 @@ static void json_model(const dn_model_report *m, dn_out *out) {
     dn_out_close(out, '}');
 }
 
+static void json_drift(const dn_pipeline_report *p, dn_out *out) {
+    dn_out_key(out, "drift");
+    dn_out_open(out, '[');
+    for (int i = 0; i < p->n_labels; i++) {
+        const dn_drift_column *c = &p->labels[i];
+        if (c->n_windows) {
+            dn_out_open(out, '{');
+            key_text(out, "column", c->name);
+            key_i64(out, "windows", c->n_windows);
+            key_f64(out, "psi", c->last);
+            key_f64(out, "psi_max", c->most);
+            key_text(out, "label", c->label);
+            key_f64(out, "share", c->share_now);
+            key_f64(out, "share_baseline", c->share_then);
+            dn_out_close(out, '}');
+        }
+    }
+    dn_out_close(out, ']');
+}
+
 /* The models added up, as the keys of the pipeline, and each for itself. */
 static void json_models(const dn_pipeline_report *p, dn_out *out) {
     dn_model_report models = dn_report_models(p);
@@ -406,6 +441,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
         json_numbers(p, &out);
         key_f64(&out, "wall_s", (double)p->wall_ns / NS_PER_S);
         json_models(p, &out);
+        json_drift(p, &out);
         json_parts(p, &out);
         json_rings(report, p, &out);
         dn_out_close(&out, '}');

@@ -24,7 +24,7 @@ static const char good[] = CONFIG("\"de\", \"es\"", HEAD("de") ", " HEAD("es"));
 static int32_t bucket_of(const char *word) {
     dn_ngrams *ngrams = dn_ngrams_new();
     const dn_ngram *gram;
-    REQUIRE(dn_ngrams_of(ngrams, dn_span_of(word), &gram) > 0);
+    EXPECT(dn_ngrams_of(ngrams, dn_span_of(word), &gram) > 0);
     int32_t bucket = gram[0].bucket;
     dn_ngrams_free(ngrams);
     return bucket;
@@ -57,11 +57,13 @@ static void write_weights(const char *path) {
 static char *new_model(const char *config) {
     char *dir =
         dn_format("%s/linear-XXXXXX", getenv("DN_TEST_TMP") ? getenv("DN_TEST_TMP") : "/tmp");
-    REQUIRE(mkdtemp(dir) != NULL);
+    EXPECT(mkdtemp(dir) != NULL);
     char *path = dn_format("%s/config.json", dir);
     char *weights = dn_format("%s/model.safetensors", dir);
     FILE *file = fopen(path, "w");
-    REQUIRE(file);
+    if (!file) {
+        abort();
+    }
     fputs(config, file);
     fclose(file);
     write_weights(weights);

@@ -100,7 +100,8 @@ static void calibrate(net *n, const dn_batch *batch, float *score) {
     }
     must(device->begin(n->space.flight[0].lane, &pass));
     dn_batch filled = {pass.n_rows, pass.n_tokens, pass.token, pass.row_start};
-    must(dn_encoder_run(&n->config, &n->shard, &n->weights, n->kernels, &n->space, &filled, pass.score));
+    must(dn_encoder_run(&n->config, &n->shard, &n->weights, n->kernels, &n->space, &filled, &filled,
+                        pass.score));
     must(device->end(n->space.flight[0].lane));
     must(device->wait(n->space.flight[0].lane, &from, &times));
     (void)score;

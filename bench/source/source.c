@@ -100,8 +100,8 @@ static void count(void *ctx, const dn_schema *schema, const dn_chunk *chunk) {
     int text = dn_schema_find(schema, "text");
     tally->per_partition[chunk->partition] += chunk->n_rows;
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
-        char folded[DN_FOLD_MAX];
-        size_t size = dn_fold(dn_chunk_bytes(chunk, text)[chunk->sel[i]], folded);
+        char folded[DN_FOLDED_MAX];
+        size_t size = dn_text_fold(dn_chunk_bytes(chunk, text)[chunk->sel[i]], folded);
         uint64_t hash = dn_hash64((dn_span){folded, size}, 1) | 1;
         size_t at = hash & tally->mask;
         while (tally->hash[at] && tally->hash[at] != hash) {

@@ -73,9 +73,9 @@ static dn_status check(const char *path, int line, const char *what, dn_span tex
 
 /** Of texts that fold to nothing, or to more than is looked at, every byte counts. */
 static uint64_t key_of(dn_span text) {
-    char folded[DN_FOLD_MAX];
-    size_t n = dn_fold(text, folded);
-    bool whole = n > 0 && n + 4 <= DN_FOLD_MAX;
+    char folded[DN_FOLDED_MAX];
+    size_t n = dn_text_fold(text, folded);
+    bool whole = n > 0 && n + 4 <= DN_FOLDED_MAX;
     return dn_hash64(whole ? (dn_span){folded, n} : text, 0);
 }
 

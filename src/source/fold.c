@@ -116,11 +116,11 @@ static size_t fold_wide(const char *p, size_t left, char *out, size_t *size) {
     return n;
 }
 
-size_t dn_fold(dn_span text, char out[DN_FOLD_MAX]) {
+size_t dn_text_fold(dn_span text, char out[DN_FOLDED_MAX]) {
     const char *p = text.ptr, *end = p + text.len;
     size_t size = 0;
     bool word_start = true;
-    while (p < end && size + 4 <= DN_FOLD_MAX) {
+    while (p < end && size + 4 <= DN_FOLDED_MAX) {
         if (*p & 0x80) {
             p += fold_wide(p, (size_t)(end - p), out, &size);
             word_start = false;

@@ -51,8 +51,8 @@ static uint64_t hash(dn_span bytes) {
 
 /** A text of which folding leaves nothing (a lone link) is told apart by its bytes. */
 static uint64_t hash_of_text(dn_span text) {
-    char folded[DN_FOLD_MAX];
-    size_t size = text.ptr ? dn_fold(text, folded) : 0;
+    char folded[DN_FOLDED_MAX];
+    size_t size = text.ptr ? dn_text_fold(text, folded) : 0;
     return size ? hash((dn_span){folded, size}) : hash(text);
 }
 

@@ -35,13 +35,13 @@ typedef enum dn_key {
 /** Words of the job file in the order of the enum, NULL-terminated. */
 extern const char *const dn_key_names[];
 
-enum { DN_FOLD_MAX = 1024 };
+enum { DN_FOLDED_MAX = 1024 };
 
 /** Folds a text for comparing: letters and digits in lower case (ASCII, Latin-1, Greek, Cyrillic);
  * links, @mentions, the word RT, entities (&amp;), punctuation, blanks, symbols and emoji are left
  * out. Well-formed UTF-8 is required for a sensible result, not for safety. Returns the length in
- * `out`, at most DN_FOLD_MAX; the rest is not looked at. */
-size_t dn_fold(dn_span text, char out[DN_FOLD_MAX]);
+ * `out`, at most DN_FOLDED_MAX; the rest is not looked at. */
+size_t dn_text_fold(dn_span text, char out[DN_FOLDED_MAX]);
 
 /** Partition in [0, n) of a sound record; null spans count as empty.     cost  O(length of the
  * text) */

@@ -24,8 +24,8 @@ static const struct {
 
 CASE(partition_fold) {
     for (size_t i = 0; i < sizeof folds / sizeof *folds; i++) {
-        char out[DN_FOLD_MAX + 1];
-        size_t n = dn_fold(dn_span_of(folds[i].text), out);
+        char out[DN_FOLDED_MAX + 1];
+        size_t n = dn_text_fold(dn_span_of(folds[i].text), out);
         out[n] = 0;
         EXPECT_TEXT(out, folds[i].folded);
     }
@@ -33,14 +33,14 @@ CASE(partition_fold) {
 
 /** Bytes that are no UTF-8 and texts of any length stay inside the buffer. */
 CASE(partition_fold_is_safe) {
-    char text[3000], out[DN_FOLD_MAX];
+    char text[3000], out[DN_FOLDED_MAX];
     for (int round = 0; round < 2000; round++) {
         size_t n = dn_random() % sizeof text;
         for (size_t i = 0; i < n; i++) {
             text[i] =
                 (char)(dn_random() % 3 ? 'a' + (int)(dn_random() % 26) : (int)(dn_random() & 0xff));
         }
-        EXPECT(dn_fold((dn_span){text, n}, out) <= DN_FOLD_MAX);
+        EXPECT(dn_text_fold((dn_span){text, n}, out) <= DN_FOLDED_MAX);
     }
 }
 

@@ -42,14 +42,17 @@ typedef struct dn_cuda_fp8 {
     float *largest;      /**< becomes max(*largest, |y|): calibration */
 } dn_cuda_fp8;
 
-/** out[t] = layer_norm(word[token[t]] + position[place[t]] + token_type) */
+/** out[t] = layer_norm(word[token[t]] + position[place[t]] + token_type). Without gamma the sum as
+ * it stands; then `word` may hold the rows of n_words tokens from first_word on, and the other
+ * tokens give zeros: the part of a vocabulary that is split over devices. */
 typedef struct dn_cuda_embed_args {
     dn_cuda_type type;
     int n_tokens, hidden;
     const int32_t *token;                     /**< [T] */
     const int32_t *place;                     /**< [T]: of the token in its row, 0 first */
+    int32_t first_word, n_words;              /**< 0, 0: all of them */
     const void *word, *position, *token_type; /**< elements [V][H], [P][H], [H] */
-    const float *gamma, *beta;                /**< [H] */
+    const float *gamma, *beta;                /**< [H]; NULL: no LayerNorm */
     float epsilon;
     void *out; /**< elements [T][H] */
     dn_cuda_fp8 fp8;

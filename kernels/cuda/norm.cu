@@ -198,6 +198,43 @@ static int launch(const Source &source, const norm &n, cudaStream_t stream) {
                  WARPS_PER_BLOCK * WARP_LANES, 0, stream, source, n);
 }
 
+/** The rows of a part of the vocabulary: [first, first + n) of the ids. */
+struct words {
+    int32_t first, n;
+};
+
+/** The embedding before its norm, zeros where another device has the word: a warp a row. */
+template <class T, int N>
+__global__ void __launch_bounds__(WARPS_PER_BLOCK *WARP_LANES)
+    embed_part(const embedding<T> source, const words own, int n_tokens, T *out) {
+    await_previous();
+    int t = (int)(blockIdx.x * WARPS_PER_BLOCK + threadIdx.x / WARP_LANES);
+    if (t >= n_tokens) {
+        return;
+    }
+    int32_t id = source.token[t];
+    bool is_here = own.n == 0 || (id >= own.first && id - own.first < own.n);
+    for (int column = (int)threadIdx.x % WARP_LANES * N; column < source.width;
+         column += WARP_LANES * N) {
+        float x[N] = {};
+        if (is_here) {
+            source.template fetch<N>(t, column, x);
+        }
+        store<N>(out + (size_t)t * (size_t)source.width + (size_t)column, x);
+    }
+}
+
+template <class T>
+static int launch_part(embedding<T> source, const dn_cuda_embed_args *a, cudaStream_t stream) {
+    constexpr int N = per_16_bytes<T>;
+    words own = {a->first_word, a->n_words};
+    dim3 grid(n_blocks((size_t)a->n_tokens, WARPS_PER_BLOCK));
+    source.word -= (ptrdiff_t)a->first_word * a->hidden; /* so that ids count from 0 */
+    return start(a->hidden % N == 0 ? embed_part<T, N> : embed_part<T, 1>, grid,
+                 WARPS_PER_BLOCK * WARP_LANES, 0, stream, source, own, a->n_tokens,
+                 static_cast<T *>(a->out));
+}
+
 template <class T> static int embed(const dn_cuda_embed_args *a, cudaStream_t stream) {
     embedding<T> source = {a->token,
                            a->place,
@@ -205,6 +242,9 @@ template <class T> static int embed(const dn_cuda_embed_args *a, cudaStream_t st
                            static_cast<const T *>(a->position),
                            static_cast<const T *>(a->token_type),
                            a->hidden};
+    if (!a->gamma) {
+        return launch_part(source, a, stream);
+    }
     return launch(source,
                   norm{a->n_tokens, a->hidden, a->gamma, a->beta, a->epsilon, a->out, a->fp8},
                   stream);

@@ -21,14 +21,18 @@ static double absolute_of(dn_op_id op) {
     return dn_ops[op].absolute;
 }
 
-static void check_embed(dn_cuda_type type, int hidden) {
-    enum { WORDS = 37, PLACES = 9 };
+enum { WORDS = 37, PLACES = 9, FIRST_WORD = 12, SOME_WORDS = 13 };
+
+/** With LayerNorm over the whole vocabulary, or a part of it as it is. */
+static void check_embed(dn_cuda_type type, int hidden, bool is_part) {
     size_t width = (size_t)hidden, n = TOKENS * width;
     int32_t row_start[] = {0, 1, 1, 10, TOKENS}, token[TOKENS], place[TOKENS];
     for (int t = 0; t < TOKENS; t++) {
         token[t] = random_below(WORDS);
         place[t] = t == 0 || t == 10 ? 0 : t - 1;
     }
+    token[3] = FIRST_WORD - 1, token[4] = FIRST_WORD;
+    token[5] = FIRST_WORD + SOME_WORDS - 1, token[6] = FIRST_WORD + SOME_WORDS;
     float *word = random_floats(WORDS * width, 1), *position = random_floats(PLACES * width, 0.5f);
     float *kind = random_floats(width, 0.2f), *gamma = random_floats(width, 1),
           *beta = random_floats(width, 1), *want = floats_of(n);
@@ -36,15 +40,18 @@ static void check_embed(dn_cuda_type type, int hidden) {
          *positions = elements_of(type, position, PLACES * width),
          *kinds = elements_of(type, kind, width);
     device_output out = device_output_new(type, n);
+    size_t part = FIRST_WORD * width * size_of(type);
     dn_cuda_embed_args args = {.type = type,
                                .n_tokens = TOKENS,
                                .hidden = hidden,
                                .token = token,
                                .place = place,
-                               .word = words,
+                               .first_word = is_part ? FIRST_WORD : 0,
+                               .n_words = is_part ? SOME_WORDS : 0,
+                               .word = is_part ? (char *)words + part : words,
                                .position = positions,
                                .token_type = kinds,
-                               .gamma = gamma,
+                               .gamma = is_part ? NULL : gamma,
                                .beta = beta,
                                .epsilon = 1e-12f,
                                .out = out.at};
@@ -54,16 +61,18 @@ static void check_embed(dn_cuda_type type, int hidden) {
                            .hidden = hidden,
                            .token = token,
                            .row_start = row_start,
-                           .word = word,
+                           .first_word = args.first_word,
+                           .n_words = args.n_words,
+                           .word = is_part ? word + FIRST_WORD * width : word,
                            .position = position,
                            .type = kind,
-                           .gamma = gamma,
+                           .gamma = args.gamma,
                            .beta = beta,
                            .epsilon = 1e-12f,
                            .out = want};
     ref()->embed(&plain);
     char what[64];
-    snprintf(what, sizeof what, "embed %s H=%d", type_name(type), hidden);
+    snprintf(what, sizeof what, "embed %s H=%d%s", type_name(type), hidden, is_part ? " part" : "");
     expect_output(what, &out, want, absolute_of(DN_OP_embed), 3e-6 + rounding_of(type));
     device_output_free(&out);
     free(words), free(positions), free(kinds);
@@ -72,7 +81,8 @@ static void check_embed(dn_cuda_type type, int hidden) {
 
 CASE(embed_agrees_with_ref) {
     for (int i = 0; i < N_WIDTHS * N_TYPES; i++) {
-        check_embed(all_types[i % N_TYPES], widths[i / N_TYPES]);
+        check_embed(all_types[i % N_TYPES], widths[i / N_TYPES], false);
+        check_embed(all_types[i % N_TYPES], widths[i / N_TYPES], true);
     }
 }
 

@@ -154,13 +154,17 @@ int dn_cuda_embed(const dn_cuda_embed_args *a, cudaStream_t stream) {
     float *type = taken(a->type, a->token_type, width);
     for (int t = 0; t < a->n_tokens; t++) {
         float *row = y + (size_t)t * width;
-        const char *word = (const char *)a->word + (size_t)a->token[t] * width * bytes;
+        int32_t at = a->token[t] - a->first_word;
+        bool is_here = a->n_words == 0 || (at >= 0 && at < a->n_words);
+        const char *word = (const char *)a->word + (is_here ? (size_t)at * width * bytes : 0);
         const char *place = (const char *)a->position + (size_t)a->place[t] * width * bytes;
         float *words = taken(a->type, word, width), *places = taken(a->type, place, width);
         for (size_t j = 0; j < width; j++) {
-            row[j] = words[j] + places[j] + type[j];
+            row[j] = is_here ? words[j] + places[j] + type[j] : 0;
         }
-        normalise(row, a->hidden, a->gamma, a->beta, a->epsilon);
+        if (a->gamma) {
+            normalise(row, a->hidden, a->gamma, a->beta, a->epsilon);
+        }
         free(words);
         free(places);
     }

@@ -123,7 +123,9 @@ static size_t product(int a, int b) {
     return (size_t)a * (size_t)b;
 }
 
-static void check_embed(const char *name, int hidden) {
+/** With LayerNorm over the whole vocabulary, or a part of it as it is. */
+static void check_embed(const char *name, int hidden, bool is_part) {
+    enum { FIRST_WORD = 20, SOME_WORDS = 41 };
     setting s = begin(name);
     size_t h = (size_t)hidden, v = VOCABULARY * h, p = MOST_TOKENS * h;
     float *word = elements_of(&s, v, 1), *position = elements_of(&s, p, 0.5f);
@@ -139,19 +141,23 @@ static void check_embed(const char *name, int hidden) {
                           .hidden = hidden,
                           .token = token,
                           .row_start = s.row_start,
-                          .word = word,
+                          .first_word = is_part ? FIRST_WORD : 0,
+                          .n_words = is_part ? SOME_WORDS : 0,
+                          .word = is_part ? word + FIRST_WORD * h : word,
                           .position = position,
                           .type = type,
-                          .gamma = gamma,
+                          .gamma = is_part ? NULL : gamma,
                           .beta = beta,
                           .epsilon = 1e-12f,
                           .out = want.at};
     s.ref->embed(&args);
     args.n_tokens = s.pass.n_tokens, args.n_rows = s.pass.n_rows;
     args.token = s.pass.token, args.row_start = s.pass.row_start;
-    args.word = sent(&s, DN_ELEMENTS, word, v), args.position = sent(&s, DN_ELEMENTS, position, p);
+    args.word = sent(&s, DN_ELEMENTS, args.word, is_part ? SOME_WORDS * h : v);
+    args.position = sent(&s, DN_ELEMENTS, position, p);
     args.type = sent(&s, DN_ELEMENTS, type, h);
-    args.gamma = sent(&s, DN_FLOATS, gamma, h), args.beta = sent(&s, DN_FLOATS, beta, h);
+    args.gamma = is_part ? NULL : sent(&s, DN_FLOATS, gamma, h);
+    args.beta = sent(&s, DN_FLOATS, beta, h);
     args.out = room(&s, DN_ELEMENTS, product(s.pass.n_tokens, hidden));
     s.kernels->embed(&args);
     expect_equal(&s, "embed", DN_ELEMENTS, args.out, 1, &want);
@@ -418,7 +424,7 @@ static void check_all(const char *name) {
     if (getenv("DN_CUDA_CUDNN") && !strstr(dn_kernels_gpu_note(), "tokens by cuDNN")) {
         SKIP(dn_kernels_gpu_note());
     }
-    check_embed(name, 48), check_embed(name, 384);
+    check_embed(name, 48, false), check_embed(name, 384, false), check_embed(name, 384, true);
     for (int activation = DN_ACT_NONE; activation <= DN_ACT_RELU; activation++) {
         check_linear(name, 384, 96, (dn_activation)activation, false, DN_ELEMENTS);
     }

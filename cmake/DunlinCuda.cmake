@@ -55,11 +55,12 @@ function(dunlin_find_cuda)
     mark_as_advanced(DUNLIN_NVCC DUNLIN_CUDA_RUNTIME_H DUNLIN_CUBLASLT_H DUNLIN_CUDART DUNLIN_NVML_H DUNLIN_NCCL_H
         DUNLIN_COMPUTE_SANITIZER DUNLIN_CUDNN_H)
 
-    # Where cuBLASLt was at build time, so that the backend finds it there first.
+    # Where cuBLASLt and NCCL were at build time, so that the backend finds them there first.
     set(runpath)
     foreach(root ${roots})
         foreach(folder lib lib64)
-            file(GLOB libraries ${root}/${folder}/libcublasLt.so* ${root}/${folder}/libcudnn.so*)
+            file(GLOB libraries ${root}/${folder}/libcublasLt.so* ${root}/${folder}/libcudnn.so*
+                ${root}/${folder}/libnccl.so*)
             if(libraries)
                 list(APPEND runpath ${root}/${folder})
             endif()

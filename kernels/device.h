@@ -56,6 +56,7 @@ typedef enum dn_pass_group {
     DN_GROUP_ATTENTION,
     DN_GROUP_NORM,
     DN_GROUP_HEADS, /**< pooling, heads, scores */
+    DN_GROUP_SUMS,  /**< over the devices of a group, with the wait for the others */
     DN_GROUPS
 } dn_pass_group;
 extern const char *const dn_pass_group_names[DN_GROUPS];
@@ -64,6 +65,49 @@ extern const char *const dn_pass_group_names[DN_GROUPS];
 typedef struct dn_pass_times {
     int64_t device_ns, group_ns[DN_GROUPS];
 } dn_pass_times;
+
+/** The devices of several processes, one each: ranks of a group that a model is split over. What
+ * has begun on them ends only when every rank takes part, or when one gives the group up.
+ *
+ *   join ─▶ ready, again and again: AGAIN while the others come ─▶ sum, in passes ─▶ leave */
+typedef struct dn_device_group dn_device_group;
+
+enum { DN_GROUP_ID_BYTES = 128 };
+
+/** What ranks of a group compare before they join: equal libraries, different devices. */
+typedef struct dn_group_card {
+    char library[32]; /**< "NCCL 2.28.9" */
+    char uuid[48];
+} dn_group_card;
+
+/** A rank's place in a group, and how it learns, while it waits, that it should not. */
+typedef struct dn_group_seat {
+    int rank, size;
+    bool (*cancelled)(const void *ctx); /**< then a wait is ABORT and the group has ended */
+    const void *ctx;
+} dn_group_seat;
+
+typedef struct dn_group_ops {
+    const char *name;
+    /** Loads what is needed.    errors  DEVICE: it is missing or too old     thread  main */
+    dn_status (*open)(dn_group_card *out);
+    /** A group's name, for one rank to make and all to join with. */
+    dn_status (*make_id)(char id[DN_GROUP_ID_BYTES]);
+    /** Begins, and returns before the others have come.    errors  DEVICE_FAULT   ownership  gives;
+     * leave */
+    dn_status (*join)(const char id[DN_GROUP_ID_BYTES], const dn_group_seat *seat,
+                      dn_device_group **out);
+    /** OK once all have joined and a sum of known numbers was right; AGAIN before.    errors
+     * DEVICE: it was wrong; DEVICE_FAULT */
+    dn_status (*ready)(dn_device_group *group);
+    /** An operation of a pass: adds n elements over the group, in place, the same bits on all of
+     * them. What fails is told by the pass's end() or wait(); a rank whose wait takes longer than
+     * DN_GROUP_TIMEOUT seconds (120) gives up with DEVICE_FAULT. */
+    void (*sum)(dn_device_group *group, float *elements, size_t n);
+    /** After the lanes that used it.    NULL is allowed     blocks  until all leave, 10 s at most
+     */
+    void (*leave)(dn_device_group *group);
+} dn_group_ops;
 
 typedef enum dn_finish { DN_AS_IS, DN_FINISH_SOFTMAX, DN_FINISH_SIGMOID, DN_UNIT_LENGTH } dn_finish;
 
@@ -111,6 +155,7 @@ typedef struct dn_device_ops {
     dn_status (*calibrate)(struct dn_weight *weight);
     /** An operation like those of dn_kernels, which the host has no need of. */
     void (*score)(const dn_score_args *args);
+    const dn_group_ops *group; /**< NULL: a model cannot be split over devices of this backend */
 } dn_device_ops;
 
 #ifdef __cplusplus

@@ -26,8 +26,6 @@ const dn_op dn_ops[DN_OP_COUNT] = {
 #undef DN_OP
 };
 
-const char *const dn_pass_group_names[DN_GROUPS] = {[DN_GROUP_EMBED] = "embed",
-                                                    [DN_GROUP_LINEAR] = "linear",
-                                                    [DN_GROUP_ATTENTION] = "attention",
-                                                    [DN_GROUP_NORM] = "norm",
-                                                    [DN_GROUP_HEADS] = "heads"};
+const char *const dn_pass_group_names[DN_GROUPS] = {
+    [DN_GROUP_EMBED] = "embed", [DN_GROUP_LINEAR] = "linear", [DN_GROUP_ATTENTION] = "attention",
+    [DN_GROUP_NORM] = "norm",   [DN_GROUP_HEADS] = "heads",   [DN_GROUP_SUMS] = "sums"};

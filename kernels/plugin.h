@@ -8,7 +8,7 @@
  * The library is looked for where DN_CUDA_LIBRARY says, beside the program and in ../lib of it. */
 #include "kernels/backend.h"
 
-enum { DN_PLUGIN_VERSION = 1 };
+enum { DN_PLUGIN_VERSION = 2 };
 
 /** What the library needs of the program: errors are recorded in one place. */
 typedef struct dn_plugin_host {

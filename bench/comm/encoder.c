@@ -47,6 +47,7 @@ static void find_model(const char *name, dn_comm *world, char dir[DIR_SIZE], cha
 
 static void open_lane(const options *o, const char *dir, const dn_kernels *kernels, lane *l) {
     must(dn_model_open_part(dir, kernels, l->group->comm, &l->model));
+    must(dn_model_connect(l->model));
     must(dn_workspace_new(l->model, o->tokens, MAX_ROWS, &l->space));
     size_t n = dn_model_score_floats(l->model, MAX_ROWS, o->tokens);
     l->score = dn_alloc_array(n, sizeof *l->score);

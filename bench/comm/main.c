@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "kernels/kernels.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -175,6 +176,7 @@ int main(int argc, char **argv) {
     dn_comm *world;
     group groups[MAX_GROUPS];
     must(dn_comm_open(&world));
+    dn_kernels_use_gpu(world->local_rank);
     int n_groups = make_groups(world, groups);
     if (world->rank == 0 && o.json) {
         printf("{\"program\": \"dunlin bench comm\", \"comm\": \"%s\", \"runs\": %d, \"sums\": [",

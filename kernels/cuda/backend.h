@@ -74,6 +74,17 @@ dn_status dn_cuda_fused_plan(const dn_cuda_attention_args *args, const dn_fused_
 /** Forgets the plans. For tests. */
 void dn_cuda_fused_reset(void);
 
+/* nccl.c */
+extern const dn_group_ops dn_cuda_groups;
+/** Enqueues the sum of n elements, in place; may be recorded.    errors  those of a moment */
+dn_status dn_group_sum(dn_device_group *group, dn_cuda_type type, void *x, size_t n,
+                       cudaStream_t stream);
+/** Between two looks at what a rank has waited for since then: a pause, or why to wait no longer.
+ * The group has ended then.   errors  ABORT: cancelled; DEVICE_FAULT */
+dn_status dn_group_moment(dn_device_group *group, int64_t since_ns, bool *at_work);
+/** Ends what the group has under way on this device. */
+void dn_group_abort(dn_device_group *group);
+
 /* steps.c */
 typedef struct dn_step dn_step;
 /** The operations of one pass in order, noted by the functions of the table. */
@@ -93,6 +104,7 @@ typedef struct dn_steps {
     void *narrow; /**< x of the next product in e4m3 */
     size_t narrow_bytes;
     void *workspace;
+    dn_device_group *group; /**< that passes add up over; NULL: none has yet */
 } dn_steps;
 
 /** Instants between the steps of a pass, by the device's clock. */
@@ -117,6 +129,7 @@ void dn_steps_attention(dn_steps *steps, const dn_attention_args *args);
 void dn_steps_pool(dn_steps *steps, const dn_pool_args *args);
 void dn_steps_softmax(dn_steps *steps, const dn_softmax_args *args);
 void dn_steps_score(dn_steps *steps, const dn_score_args *args);
+void dn_steps_sum(dn_steps *steps, dn_device_group *group, float *elements, size_t n);
 
 /* lane.c */
 /** The lane of the pass that this thread is in. Requires one. */

@@ -9,6 +9,7 @@
  * the same activations, while their copies run next to another lane's pass. */
 #include "kernels/cuda/backend.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -49,7 +50,8 @@ struct dn_lane {
     recorded *known; /**< what the open pass will replay */
     recorded now;    /**< sizes of the open pass */
     int64_t n_passes;
-    bool settled; /**< the host has looked: what was noted has been run */
+    bool settled;   /**< the host has looked: what was noted has been run */
+    bool is_flying; /**< between end() and wait() */
 };
 
 static _Thread_local dn_lane *current;
@@ -191,11 +193,31 @@ static void free_streams(dn_lane *lane) {
     }
 }
 
+/** A pass of a group ends when all of its ranks take part: it is waited for by looks, between which
+ * the group may have ended. */
+static dn_status await(const dn_lane *lane, dn_cuda_event event, int *error) {
+    const dn_cuda_api *api = dn_cuda.api;
+    int64_t begun_ns = dn_mono_ns();
+    bool at_work;
+    if (!lane->steps.group) {
+        *error = api->event_finish(event);
+        return DN_OK;
+    }
+    while ((*error = api->event_query(event)) == DN_CUDA_NOT_READY) {
+        DN_TRY(dn_group_moment(lane->steps.group, begun_ns, &at_work));
+    }
+    return DN_OK;
+}
+
 void dn_lane_free(dn_lane *lane) {
     if (!lane) {
         return;
     }
     const dn_cuda_api *api = dn_cuda.api;
+    int error;
+    if (lane->is_flying) {
+        (void)await(lane, lane->fetched, &error);
+    }
     cudaStream_t streams[] = {lane->in, lane->compute, lane->out};
     for (int i = 0; i < 3; i++) { /* batches may be under way when a run ends by an error */
         if (streams[i]) {
@@ -324,7 +346,15 @@ static dn_status run_now(dn_lane *lane) {
 
 dn_status dn_lane_settle(cudaStream_t *stream) {
     *stream = current ? current->compute : NULL;
-    return current ? run_now(current) : DN_OK;
+    if (!current) {
+        return DN_OK;
+    }
+    DN_TRY(run_now(current));
+    int error = dn_cuda.api->event_record(current->done, current->compute, false);
+    if (!error) {
+        DN_TRY(await(current, current->done, &error));
+    }
+    return error ? dn_cuda_fault(error, "a pass that is watched") : DN_OK;
 }
 
 static recorded *place_for_one(dn_lane *lane) {
@@ -393,7 +423,12 @@ dn_status dn_lane_end(dn_lane *lane) {
     dn_status status = run(lane);
     current = NULL;
     dn_steps_clear(&lane->steps);
-    return status == DN_OK ? take_out(lane) : status;
+    status = status == DN_OK ? take_out(lane) : status;
+    lane->is_flying = status == DN_OK;
+    if (status != DN_OK && lane->steps.group) {
+        dn_group_abort(lane->steps.group); /* the sums before the fault would wait for ever */
+    }
+    return status;
 }
 
 static int read_marks(const dn_lane *lane, dn_pass_times *times) {
@@ -415,8 +450,10 @@ bool dn_lane_is_done(const dn_lane *lane) {
 dn_status dn_lane_wait(dn_lane *lane, const float **score, dn_pass_times *times) {
     const dn_cuda_api *api = dn_cuda.api;
     *times = (dn_pass_times){0};
+    int error = 0;
+    lane->is_flying = false;
     DN_TRY(dn_cuda_enter());
-    int error = api->event_finish(lane->fetched);
+    DN_TRY(await(lane, lane->fetched, &error));
     error = error ? error : api->event_ns(lane->begun, lane->done, &times->device_ns);
     if (!error && lane->known && lane->known->timed) {
         error = read_marks(lane, times);

@@ -11,7 +11,17 @@
 
 enum { MAX_STEPS = 1024, MAX_TEXT = 160 };
 
-typedef enum step_kind { EMBED, PRODUCT, ATTENTION, NORM, ACTIVATE, POOL, HEADS, SCORE } step_kind;
+typedef enum step_kind {
+    EMBED,
+    PRODUCT,
+    ATTENTION,
+    NORM,
+    ACTIVATE,
+    POOL,
+    HEADS,
+    SCORE,
+    SUM
+} step_kind;
 
 /** out = x W^T. */
 typedef struct product {
@@ -22,6 +32,12 @@ typedef struct product {
     void *out;        /**< NULL: the steps' spare buffer */
     bool narrow;      /**< x and W in e4m3 */
 } product;
+
+/** x[n] over the steps' group. */
+typedef struct sum {
+    void *x;
+    size_t n;
+} sum;
 
 struct dn_step {
     step_kind kind;
@@ -37,6 +53,7 @@ struct dn_step {
         dn_cuda_pool_args pool;
         dn_cuda_heads_args heads;
         dn_cuda_score_args score;
+        sum sum;
     };
 };
 
@@ -78,6 +95,8 @@ void dn_steps_embed(dn_steps *steps, const dn_embed_args *a) {
                                                                     .hidden = a->hidden,
                                                                     .token = a->token,
                                                                     .place = steps->place,
+                                                                    .first_word = a->first_word,
+                                                                    .n_words = a->n_words,
                                                                     .word = a->word,
                                                                     .position = a->position,
                                                                     .token_type = a->type,
@@ -213,6 +232,11 @@ void dn_steps_score(dn_steps *steps, const dn_score_args *a) {
     }
 }
 
+void dn_steps_sum(dn_steps *steps, dn_device_group *group, float *elements, size_t n) {
+    steps->group = group;
+    add(steps, SUM, DN_GROUP_SUMS)->sum = (sum){elements, n};
+}
+
 /* ---- e4m3 ---- */
 
 /** Where a step can leave a second copy of what it writes to `x`; NULL: it does not write there. */
@@ -230,6 +254,7 @@ static dn_cuda_fp8 *second_copy(dn_step *step, const void *x) {
     case POOL:
     case HEADS:
     case SCORE:
+    case SUM:
         break;
     }
     return NULL;
@@ -380,6 +405,8 @@ static int launch(const dn_steps *steps, const dn_step *step, cudaStream_t strea
         return api->heads(&step->heads, stream);
     case SCORE:
         return api->score(&step->score, stream);
+    case SUM:
+        break;
     }
     return -1;
 }
@@ -421,6 +448,9 @@ static void describe(const dn_step *step, char text[MAX_TEXT]) {
         snprintf(text, MAX_TEXT, "scores of %d rows, width %d", step->score.n_rows,
                  step->score.width);
         break;
+    case SUM:
+        snprintf(text, MAX_TEXT, "sum of %zu elements over the group", step->sum.n);
+        break;
     }
 }
 
@@ -443,11 +473,21 @@ static int mark(dn_step_marks *marks, dn_pass_group group, cudaStream_t stream, 
     return dn_cuda.api->event_record(marks->event[marks->n++], stream, captured);
 }
 
+static dn_status start(const dn_steps *steps, const dn_step *step, cudaStream_t stream) {
+    if (step->kind == SUM) {
+        return dn_group_sum(steps->group, steps->mode->type, step->sum.x, step->sum.n, stream);
+    }
+    int error = launch(steps, step, stream);
+    return error ? fail(step, error) : DN_OK;
+}
+
 dn_status dn_steps_run(dn_steps *steps, cudaStream_t stream, bool captured, dn_step_marks *marks) {
     int error = mark(marks, DN_GROUP_EMBED, stream, captured);
     for (int i = 0; i < steps->n; i++) {
         const dn_step *step = &steps->step[i];
-        error = error ? error : launch(steps, step, stream);
+        if (!error) {
+            DN_TRY(start(steps, step, stream));
+        }
         error = error ? error : mark(marks, step->group, stream, captured);
         if (!error && dn_cuda.checks && !captured) {
             error = dn_cuda.api->stream_finish(stream);

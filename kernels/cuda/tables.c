@@ -213,7 +213,8 @@ static void release(float *numbers) {
                                                 .is_done = dn_lane_is_done,                        \
                                                 .wait = dn_lane_wait,                              \
                                                 .calibrate = calibrate_,                           \
-                                                .score = score};                                   \
+                                                .score = score,                                    \
+                                                .group = &dn_cuda_groups};                         \
     static const dn_kernels mode##_table = {.name = "cuda",                                        \
                                             .isa = "cublaslt",                                     \
                                             .precision = precision_,                               \

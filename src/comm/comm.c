@@ -44,8 +44,22 @@ dn_status dn_comm_sum(dn_comm *comm, float *values, size_t count) {
     return comm->ops->sum(comm, values, count);
 }
 
+void dn_comm_begin_pass(dn_comm *comm) {
+    if (comm->ops->turn) {
+        comm->ops->turn(comm, true);
+    }
+}
+
+void dn_comm_end_pass(dn_comm *comm) {
+    if (comm->ops->turn) {
+        comm->ops->turn(comm, false);
+    }
+}
+
 void dn_comm_cancel(dn_comm *comm) {
-    atomic_store(&comm->cancelled, true);
+    for (; comm; comm = comm->host) {
+        atomic_store(&comm->cancelled, true);
+    }
 }
 
 dn_status dn_comm_gather(dn_comm *comm, int root, dn_span bytes, dn_parts *parts) {

@@ -43,10 +43,9 @@ typedef struct dn_parts {
     size_t *offset; /**< n + 1 */
 } dn_parts;
 
-/** One way to connect ranks: self, mpi. `sum` works where the activations live: in host memory for
- * those two; a backend of a device (NCCL) takes device memory there and enqueues on its stream,
- * while its start-up calls go the way of the communicator that it was split from. Callers use the
- * functions below. */
+/** One way to connect ranks: self, mpi, nccl. `sum` works where the activations live: in host
+ * memory for the first two, on the device for the third, whose other calls go the way of the
+ * communicator that it was made from. Callers use the functions below. */
 typedef struct dn_comm_ops {
     const char *name;
     dn_status (*barrier)(dn_comm *comm);
@@ -55,6 +54,7 @@ typedef struct dn_comm_ops {
     dn_status (*gather)(dn_comm *comm, int root, dn_span bytes, dn_parts *parts);
     dn_status (*reserve)(dn_comm *comm, size_t count);
     dn_status (*sum)(dn_comm *comm, float *values, size_t count);
+    void (*turn)(dn_comm *comm, bool take); /**< NULL: all may add up at once */
     dn_status (*split)(dn_comm *comm, int colour, dn_comm **group);
     dn_status (*duplicate)(dn_comm *comm, dn_comm **copy);
     void (*close)(dn_comm *comm);
@@ -66,6 +66,7 @@ struct dn_comm {
     int rank, size;
     int local_rank, local_size; /**< among the ranks of this host */
     _Atomic bool cancelled;     /**< by dn_comm_cancel */
+    dn_comm *host;              /**< that the calls of the host go by; NULL: this one */
 };
 
 /** Connects the ranks that the launcher started: MPI (MPI_THREAD_MULTIPLE) when
@@ -83,6 +84,21 @@ dn_status dn_comm_duplicate(dn_comm *comm, dn_comm **copy);
  *  errors  SYSTEM      ownership  gives; dn_comm_close */
 dn_status dn_comm_split(dn_comm *comm, int colour, dn_comm **group);
 
+struct dn_device_ops;
+/** A communicator of the same ranks for a model whose parts lie on `device` of each: dn_comm_sum
+ * takes the backend's elements there, and is an operation of the pass that the thread is in. All
+ * ranks return alike, with the failure of the first that has one.
+ *  requires  device->group      errors  DEVICE: the library is missing, too old, or adds up wrong;
+ *  CONFIG: two ranks on one device, or with different libraries; DEVICE_FAULT
+ *  ownership  gives; dn_comm_close, after the lanes that used it; lends host until then */
+dn_status dn_comm_over_devices(dn_comm *host, const struct dn_device_ops *device, dn_comm **out);
+
+/** Around each pass that adds up over devices: passes of several communicators of a process take
+ * turns. The leader's begins before it sends the batch, a follower's when it has received it.
+ *  collective  no      blocks  while another pass is under way */
+void dn_comm_begin_pass(dn_comm *comm);
+void dn_comm_end_pass(dn_comm *comm);
+
 /** Returns when every rank has called it. */
 dn_status dn_comm_barrier(dn_comm *comm);
 
@@ -97,7 +113,7 @@ dn_status dn_comm_reserve(dn_comm *comm, size_t count);
 
 /** The all-reduce of the data path: adds values[i] over all ranks, in place, in the order of the
  * ranks. So the bits are the same on all of them, and an element's do not depend on `count` nor on
- * its place. Nothing is allocated here.
+ * its place (over devices: of two ranks; of more, the order is NCCL's). Nothing is allocated here.
  *  requires  dn_comm_reserve of at least as many      errors  SYSTEM; ABORT after dn_comm_cancel */
 dn_status dn_comm_sum(dn_comm *comm, float *values, size_t count);
 

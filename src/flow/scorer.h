@@ -26,7 +26,7 @@ typedef enum dn_close_reason {
 extern const char *const dn_close_reason_names[DN_CLOSE_REASONS];
 
 /** Groups of a forward pass's operations that a GPU times, numbered as dn_pass_group. */
-enum { DN_DEVICE_GROUPS = 5 };
+enum { DN_DEVICE_GROUPS = 6 };
 
 /** A row of the trace's /batches: what one micro-batch did. All times in nanoseconds. */
 typedef struct dn_batch_event {
@@ -71,6 +71,9 @@ typedef struct dn_scorer_ops {
     size_t conf_size;
     /** Loads the model, adds the columns of its heads. Needs a column of token ids. */
     dn_status (*bind)(void *conf, const dn_bind *bind);
+    /** Once all ranks have bound: its parts on the ranks of a group meet. NULL: they need not.
+     *  collective  the group */
+    dn_status (*connect)(void *conf);
     dn_status (*open)(const void *conf, const dn_scorer_env *env, dn_scorer **scorer);
     /** Takes a chunk. */
     dn_status (*put)(dn_scorer *scorer, dn_chunk *chunk);

@@ -24,19 +24,29 @@ static void look_away(void *ctx, int layer, const float *hidden, int n_tokens, i
     (void)ctx, (void)layer, (void)hidden, (void)n_tokens, (void)width;
 }
 
+/** The batch that is at hand; a part of a model takes its leader's, which is the same. */
+static dn_status score(const dn_model *model, dn_workspace *space, dn_batch batch, float *out) {
+    bool end;
+    if (dn_model_describe(model)->part > 0) {
+        DN_TRY(dn_model_receive(model, space, &batch, &end));
+    }
+    return dn_model_score(model, space, &batch, out);
+}
+
 static dn_status run(const dn_model *model, dn_workspace *space, int row_tokens) {
     const dn_model_info *info = dn_model_describe(model);
     int n_tokens = ROWS * row_tokens;
     int32_t *token = dn_alloc_array((size_t)n_tokens, sizeof *token), row_start[ROWS + 1];
-    float *score = dn_alloc_array(dn_model_score_floats(model, ROWS, n_tokens) + 1, sizeof *score);
+    float *scores =
+        dn_alloc_array(dn_model_score_floats(model, ROWS, n_tokens) + 1, sizeof *scores);
     uint32_t state = 1;
     dn_status status = DN_OK;
     dn_workspace_probe(space, look_away, NULL);
     for (int i = 0; i < BATCHES && status == DN_OK; i++) {
         fill(info->vocabulary, row_tokens, &state, token, row_start);
-        status = dn_model_score(model, space, &(dn_batch){ROWS, n_tokens, token, row_start}, score);
+        status = score(model, space, (dn_batch){ROWS, n_tokens, token, row_start}, scores);
     }
-    free(score);
+    free(scores);
     free(token);
     return status;
 }

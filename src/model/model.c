@@ -15,6 +15,7 @@ enum { ALIGN = 64, VOCABULARY_STEP = 64 };
 struct dn_model {
     dn_config config;
     dn_shard shard;
+    dn_comm *devices; /**< shard.group where the parts are on devices that have met */
     dn_weights weights;
     const dn_kernels *kernels;
     char *dir;
@@ -126,16 +127,13 @@ static dn_status load_weights(dn_model *model) {
     return status;
 }
 
-/** The sums of the data path go through the host's memory: those of a device need a communicator of
- * its own. */
-static dn_status check_place(const dn_kernels *kernels, const dn_comm *group) {
-    if (kernels->device && group && group->size > 1) {
-        return DN_FAIL(CONFIG,
-                       "backend %s computes on a device, and %s adds up in the host's memory: "
-                       "split a model over CPU ranks (--backend cpu), or use --tp 1",
-                       kernels->name, group->ops->name);
-    }
-    return DN_OK;
+/** Whether the parts of a split model are on devices, whose ranks have to meet first. */
+static bool is_apart(const dn_model *model) {
+    return model->kernels->device && model->shard.group;
+}
+
+static dn_status calibrate(dn_model *model) {
+    return dn_calibrate(model, model->kernels, &model->weights);
 }
 
 static dn_status open_model(const char *dir, const dn_kernels *kernels, dn_comm *group,
@@ -149,11 +147,10 @@ static dn_status open_model(const char *dir, const dn_kernels *kernels, dn_comm 
         dn_config_want_features(&model->config);
     }
     DN_TRY_GO(check_vocabulary(dir, &model->config), refused);
-    DN_TRY_GO(check_place(kernels, group), refused);
     DN_TRY_GO(dn_shard_make(dir, &model->config, group, &model->shard), refused);
     DN_TRY_GO(load_weights(model), refused);
     fill_info(model);
-    DN_TRY_GO(dn_calibrate(model, kernels, &model->weights), refused);
+    DN_TRY_GO(is_apart(model) ? DN_OK : calibrate(model), refused);
     *out = model;
     return DN_OK;
 refused:
@@ -170,6 +167,15 @@ dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm
     return open_model(dir, kernels, group, false, out);
 }
 
+dn_status dn_model_connect(dn_model *model) {
+    if (!is_apart(model)) {
+        return DN_OK;
+    }
+    DN_TRY(dn_comm_over_devices(model->shard.group, model->kernels->device, &model->devices));
+    model->shard.group = model->devices;
+    return calibrate(model);
+}
+
 dn_status dn_model_open_features(const char *dir, const dn_kernels *kernels, dn_model **out) {
     return open_model(dir, kernels, NULL, true, out);
 }
@@ -180,6 +186,7 @@ const dn_model_info *dn_model_describe(const dn_model *model) {
 
 void dn_model_close(dn_model *model) {
     if (model) {
+        dn_comm_close(model->devices);
         dn_weights_free(&model->weights);
         dn_config_free(&model->config);
         for (int i = 0; i < model->n_ignored; i++) {
@@ -283,7 +290,9 @@ static dn_status open_flights(const dn_model *model, dn_workspace *space) {
                                                   space->max_rows),
                          .row_width = model->config.score_width,
                          .token_width = model->config.token_width};
-    space->depth = space->device ? space->device->n_lanes : 1;
+    /* A part has one batch under way: it is its group's turn as long as there is one, and a thread
+     * that waits for others (at a full ring, say) must not have it. */
+    space->depth = space->device && !model->shard.group ? space->device->n_lanes : 1;
     space->flight = dn_alloc_array((size_t)space->depth, sizeof *space->flight);
     for (int i = 0; i < space->depth && space->device; i++) {
         conf.beside = space->flight[0].lane;
@@ -296,7 +305,7 @@ static dn_status prepare_group(const dn_model *model, dn_workspace *space) {
     size_t hidden = (size_t)model->config.hidden, embedding = (size_t)model->config.embedding;
     size_t n = (size_t)space->max_tokens * (hidden > embedding ? hidden : embedding);
     space->message = dn_alloc(dn_shard_message_size(space->max_tokens, space->max_rows));
-    return dn_comm_reserve(model->shard.group, n);
+    return space->device ? DN_OK : dn_comm_reserve(model->shard.group, n);
 }
 
 dn_status dn_workspace_new(const dn_model *model, int max_tokens, int max_rows,
@@ -441,18 +450,33 @@ static dn_status begin(const dn_model *model, dn_workspace *space, dn_flight *fl
     return noted != DN_OK ? noted : ended;
 }
 
+/** To the other ranks of a group, and onto the device. */
+static dn_status launch(const dn_model *model, dn_workspace *space, dn_flight *flight) {
+    if (model->shard.group && model->shard.leads) {
+        DN_TRY(dn_shard_send(&model->shard, space->message, space->max_tokens, space->max_rows,
+                             &flight->batch));
+    }
+    return space->device ? begin(model, space, flight) : DN_OK;
+}
+
+/** Of the passes of several groups. */
+static void take_turn(const dn_model *model, bool take) {
+    if (model->shard.group) {
+        (take ? dn_comm_begin_pass : dn_comm_end_pass)(model->shard.group);
+    }
+}
+
 dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const dn_batch *batch) {
     assert(workspace->n_flying < workspace->depth);
     DN_TRY(check_batch(model, workspace, batch));
     dn_flight *flight =
         &workspace->flight[(workspace->oldest + workspace->n_flying) % workspace->depth];
     flight->batch = *batch;
-    if (model->shard.group && model->shard.leads && batch->n_rows > 0) {
-        DN_TRY(dn_shard_send(&model->shard, workspace->message, workspace->max_tokens,
-                             workspace->max_rows, batch));
-    }
-    if (workspace->device && batch->n_rows > 0) {
-        DN_TRY(begin(model, workspace, flight));
+    take_turn(model, true);
+    dn_status status = batch->n_rows > 0 ? launch(model, workspace, flight) : DN_OK;
+    if (status != DN_OK) {
+        take_turn(model, false);
+        return status;
     }
     workspace->n_flying++;
     return DN_OK;
@@ -466,6 +490,9 @@ static dn_status fetch(const dn_model *model, const dn_workspace *space, const d
     size_t rows = (size_t)flight->batch.n_rows, tokens = (size_t)flight->batch.n_tokens;
     const float *from;
     DN_TRY(space->device->wait(flight->lane, &from, times));
+    if (!model->shard.leads) {
+        return DN_OK;
+    }
     memcpy(score, from, rows * width * sizeof *score);
     memcpy(score + rows * width, from + (size_t)flight->filled_rows * width,
            tokens * token_width * sizeof *score);
@@ -484,17 +511,18 @@ dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *s
     assert(workspace->n_flying > 0);
     dn_flight *flight = &workspace->flight[workspace->oldest];
     dn_pass_times unwanted, *into = times ? times : &unwanted;
+    dn_status status = DN_OK;
     workspace->oldest = (workspace->oldest + 1) % workspace->depth;
     workspace->n_flying--;
     *into = (dn_pass_times){0};
-    if (flight->batch.n_rows == 0) {
-        return DN_OK;
+    if (flight->batch.n_rows > 0 && workspace->device) {
+        status = fetch(model, workspace, flight, score, into);
+    } else if (flight->batch.n_rows > 0) {
+        dn_batch windows = split(&model->config, workspace, &flight->batch);
+        status = run_encoder(model, workspace, &flight->batch, &windows, score);
     }
-    if (workspace->device) {
-        return fetch(model, workspace, flight, score, into);
-    }
-    dn_batch windows = split(&model->config, workspace, &flight->batch);
-    return run_encoder(model, workspace, &flight->batch, &windows, score);
+    take_turn(model, false);
+    return status;
 }
 
 dn_status dn_model_score(const dn_model *model, dn_workspace *workspace, const dn_batch *batch,

@@ -76,6 +76,13 @@ dn_status dn_model_open(const char *dir, const dn_kernels *kernels, dn_model **o
 dn_status dn_model_open_part(const char *dir, const dn_kernels *kernels, dn_comm *group,
                              dn_model **out);
 
+/** Lets the parts of a model meet: on devices they join their sums (comm.h,
+ * dn_comm_over_devices), before the first batch and after any workspace that only asks whether
+ * there is room. On the host, or of a whole model, it does nothing.
+ *  collective  the group, once all have opened their parts    errors  those of
+ *  dn_comm_over_devices */
+dn_status dn_model_connect(dn_model *model);
+
 /** Without its heads: a row's scores are what a new head would see of the text, the "pooling" of
  * config.json side by side. */
 dn_status dn_model_open_features(const char *dir, const dn_kernels *kernels, dn_model **out);

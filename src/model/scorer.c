@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "comm/comm.h"
 #include "model/scorer_parts.h"
 
 #include <stddef.h>
@@ -206,6 +207,15 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
                : DN_OK;
 }
 
+/** Batches that fit the smallest device, and the parts of the model joined. */
+static dn_status connect_model(void *conf_) {
+    dn_scorer_conf *conf = conf_;
+    if (conf->group) {
+        DN_TRY(dn_comm_reduce(conf->group, DN_N_I64, DN_FOLD_MIN, &conf->max_tokens, 1));
+    }
+    return dn_model_connect(conf->model);
+}
+
 static dn_status bind_none(void *conf_, const dn_bind *bind) {
     dn_scorer_conf *conf = conf_;
     conf->gate.field = -1;
@@ -249,6 +259,7 @@ const dn_scorer_ops dn_scorer_model = {
     .props = model_props,
     .conf_size = sizeof(dn_scorer_conf),
     .bind = bind_model,
+    .connect = connect_model,
     .open = dn_scoring_open,
     .put = dn_scoring_put,
     .take = dn_scoring_take,

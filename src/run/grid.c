@@ -129,6 +129,18 @@ dn_status dn_grid_check(dn_comm *comm, const dn_job *job, const char *resolved) 
     return status;
 }
 
+dn_status dn_grid_connect(const dn_grid *grid, const dn_job *job) {
+    for (int i = 0; i < job->n_pipelines && grid->row; i++) {
+        const dn_pipeline_plan *plan = &job->pipeline[i];
+        for (int k = 0; k < plan->n_scorers; k++) {
+            if (plan->group[k] && plan->scorer[k]->connect) {
+                DN_TRY(plan->scorer[k]->connect(plan->scorer_conf[k]));
+            }
+        }
+    }
+    return DN_OK;
+}
+
 void dn_grid_log(const dn_grid *grid, const dn_job *job) {
     for (int i = 0; i < job->n_pipelines && grid->part == 0; i++) {
         const dn_pipeline_plan *plan = &job->pipeline[i];

@@ -29,6 +29,10 @@ dn_status dn_grid_open(dn_grid *grid, dn_job *job);
  * and model.    collective  yes, once pipelines are bound */
 dn_status dn_grid_check(dn_comm *comm, const dn_job *job, const char *resolved);
 
+/** The parts of each model meet (dn_scorer_ops.connect).    collective  yes, once all agree on job
+ * and models */
+dn_status dn_grid_connect(const dn_grid *grid, const dn_job *job);
+
 /** Says what each model of a leader weighs. */
 void dn_grid_log(const dn_grid *grid, const dn_job *job);
 

@@ -113,7 +113,8 @@ static dn_status prepare(run_state *run) {
     DN_TRY(dn_comm_broadcast(run->comm, 0, run->run_id, sizeof run->run_id));
     DN_TRY(dn_comm_agree(run->comm, bind_job(run)));
     dn_grid_log(&run->grid, run->job);
-    return dn_grid_check(run->comm, run->job, run->resolved);
+    DN_TRY(dn_grid_check(run->comm, run->job, run->resolved));
+    return dn_comm_agree(run->comm, dn_grid_connect(&run->grid, run->job));
 }
 
 /* ---- pipelines ---- */

@@ -66,7 +66,8 @@ static const table_def tables[N_TABLES] = {
                   {"linear_ns", DN_H5_I64, NS, "Of it: matrix products", 0},
                   {"attention_ns", DN_H5_I64, NS, "Of it: attention", 0},
                   {"norm_ns", DN_H5_I64, NS, "Of it: LayerNorm", 0},
-                  {"heads_ns", DN_H5_I64, NS, "Of it: pooling, heads, scores", 0}}},
+                  {"heads_ns", DN_H5_I64, NS, "Of it: pooling, heads, scores", 0},
+                  {"sums_ns", DN_H5_I64, NS, "Of it: sums over the group's GPUs", 0}}},
     [SYSTEM] = {"system",
                 {{"mono_ns", DN_H5_I64, NS, "When, monotonic clock", 0},
                  {"cpu_user_ns", DN_H5_I64, NS, "CPU time of the process in user mode", 0},
@@ -413,7 +414,8 @@ void dn_trace_batch(dn_trace *trace, int pipeline, const dn_batch_event *event) 
                          measured(event->group_ns[1]),
                          measured(event->group_ns[2]),
                          measured(event->group_ns[3]),
-                         measured(event->group_ns[4])};
+                         measured(event->group_ns[4]),
+                         measured(event->group_ns[5])};
     add_row(trace, BATCHES, row);
     trace->n_batches++;
     if (trace->file) {

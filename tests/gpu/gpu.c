@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,9 +90,10 @@ typedef union arguments {
     } copy;
     dn_cuda_event event;
     struct {
-        cudaStream_t stream;
+        struct line *line;
         int64_t call;
     } after;
+    test_gpu_work *work;
 } arguments;
 
 typedef int call_fn(const arguments *args);
@@ -106,54 +108,92 @@ struct CUgraphExec_st {
     call *call;
 };
 
-/** A late stream's calls are counted from its beginning; those that wait are in a ring. */
-struct CUstream_st {
+/** A stream. Its calls are counted from its beginning; those that wait are in a ring. */
+typedef struct line {
+    struct CUstream_st base;
     dn_cuda_graph recording;
     call *waiting;
     int64_t n_issued, n_done;
-};
+} line;
 
 struct CUevent_st {
     int64_t ns;
-    cudaStream_t stream; /* where it was recorded last, and which of its calls it was */
+    line *line; /* where it was recorded last, and which of its calls it was */
     int64_t call;
 };
 
-/** Brings a stream to where so many of its calls are done. */
-static void run_up_to(cudaStream_t stream, int64_t n) {
-    while (stream && stream->n_done < n && stream->n_done < stream->n_issued) {
-        call next = stream->waiting[stream->n_done++ % MAX_CALLS];
-        if (!dead && next.fn(&next.args)) {
-            dead = true;
-        }
-    }
+static line *line_of(cudaStream_t stream) {
+    return (line *)stream;
 }
 
-static int defer(cudaStream_t stream, call_fn *fn, const arguments *args) {
-    if (!stream->waiting) {
-        stream->waiting = calloc(MAX_CALLS, sizeof *stream->waiting);
+/** Brings a stream to where so many of its calls are done, as far as none waits for others: then
+ * TEST_GPU_BUSY. */
+static int run_up_to(line *s, int64_t n) {
+    while (s && s->n_done < n && s->n_done < s->n_issued) {
+        const call *next = &s->waiting[s->n_done % MAX_CALLS];
+        int error = dead ? 0 : next->fn(&next->args);
+        if (error == TEST_GPU_BUSY) {
+            return error;
+        }
+        s->n_done++;
+        if (error) {
+            dead = dead || test_gpu_state.late;
+            return error;
+        }
     }
-    if (stream->n_issued - stream->n_done == MAX_CALLS) {
+    return 0;
+}
+
+static int defer(line *s, call_fn *fn, const arguments *args) {
+    if (!s->waiting) {
+        s->waiting = calloc(MAX_CALLS, sizeof *s->waiting);
+    }
+    if (s->n_issued - s->n_done == MAX_CALLS) {
         abort();
     }
-    stream->waiting[stream->n_issued++ % MAX_CALLS] = (call){fn, *args};
+    s->waiting[s->n_issued++ % MAX_CALLS] = (call){fn, *args};
     return 0;
 }
 
 /** Done now, or later, or noted where the stream records. */
 static int issue(cudaStream_t stream, call_fn *fn, const arguments *args) {
-    dn_cuda_graph graph = stream ? stream->recording : NULL;
+    line *s = line_of(stream);
+    dn_cuda_graph graph = s ? s->recording : NULL;
     if (dead) {
         return DIED;
     }
-    if (!graph) {
-        return stream && test_gpu_state.late ? defer(stream, fn, args) : fn(args);
+    if (graph) {
+        if (graph->n == MAX_CALLS) {
+            abort();
+        }
+        graph->call[graph->n++] = (call){fn, *args};
+        return 0;
     }
-    if (graph->n == MAX_CALLS) {
-        abort();
+    if (!s) {
+        return fn(args);
     }
-    graph->call[graph->n++] = (call){fn, *args};
-    return 0;
+    defer(s, fn, args);
+    int error = test_gpu_state.late ? 0 : run_up_to(s, s->n_issued);
+    return error == TEST_GPU_BUSY ? 0 : error;
+}
+
+/* ---- another library's work ---- */
+
+static int run_work(const arguments *args) {
+    return args->work->run(args->work);
+}
+
+static int run_work_once(const arguments *args) {
+    int error = args->work->run(args->work);
+    if (error != TEST_GPU_BUSY) {
+        args->work->release(args->work);
+    }
+    return error;
+}
+
+static int enqueue(cudaStream_t stream, test_gpu_work *work) {
+    bool stays = line_of(stream)->recording != NULL;
+    return issue(stream, stays ? run_work : run_work_once, &(arguments){.work = work});
 }
 
 /** A launch of that name fails, or brings the device down. */
@@ -448,33 +488,36 @@ static void end_object(void *any) {
 }
 
 static int stream_new(cudaStream_t *out) {
-    *out = object(sizeof **out);
+    line *s = object(sizeof *s);
+    s->base.enqueue = enqueue;
+    *out = &s->base;
     return 0;
 }
 
 /** Nobody frees what a stream still wants to do. */
 static void stream_free(cudaStream_t stream) {
-    if (stream->n_done < stream->n_issued) {
+    line *s = line_of(stream);
+    if (s->n_done < s->n_issued) {
         abort();
     }
-    free(stream->waiting);
-    end_object(stream);
+    free(s->waiting);
+    end_object(s);
 }
 
 static int stream_finish(cudaStream_t stream) {
-    if (stream) {
-        run_up_to(stream, stream->n_issued);
+    line *s = line_of(stream);
+    while (s && run_up_to(s, s->n_issued) == TEST_GPU_BUSY) {
+        sched_yield();
     }
     return dead ? DIED : 0;
 }
 
 static int run_after(const arguments *args) {
-    run_up_to(args->after.stream, args->after.call);
-    return 0;
+    return run_up_to(args->after.line, args->after.call);
 }
 
 static int stream_after(cudaStream_t stream, dn_cuda_event event) {
-    return issue(stream, run_after, &(arguments){.after = {event->stream, event->call}});
+    return issue(stream, run_after, &(arguments){.after = {event->line, event->call}});
 }
 
 static int event_new(dn_cuda_event *out) {
@@ -492,21 +535,28 @@ static int run_record(const arguments *args) {
 }
 
 static int event_record(dn_cuda_event event, cudaStream_t stream, bool inside) {
-    if (inside != (stream && stream->recording)) {
+    line *s = line_of(stream);
+    if (inside != (s && s->recording)) {
         abort();
     }
-    event->stream = inside ? NULL : stream;
-    event->call = stream && test_gpu_state.late ? stream->n_issued + 1 : 0;
+    event->line = inside ? NULL : s;
+    event->call = s ? s->n_issued + 1 : 0;
     return issue(stream, run_record, &(arguments){.event = event});
 }
 
 static int event_finish(dn_cuda_event event) {
-    run_up_to(event->stream, event->call);
+    while (run_up_to(event->line, event->call) == TEST_GPU_BUSY) {
+        sched_yield();
+    }
     return dead ? DIED : 0;
 }
 
+/** What has been left behind another process's work comes forward meanwhile. */
 static int event_query(dn_cuda_event event) {
-    bool waits = event->stream && event->stream->n_done < event->call;
+    if (!test_gpu_state.late) {
+        run_up_to(event->line, event->call);
+    }
+    bool waits = event->line && event->line->n_done < event->call;
     return dead ? DIED : waits ? DN_CUDA_NOT_READY : 0;
 }
 
@@ -516,14 +566,15 @@ static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {
 }
 
 static int capture_begin(cudaStream_t stream) {
-    stream->recording = object(sizeof *stream->recording);
-    stream->recording->call = calloc(MAX_CALLS, sizeof *stream->recording->call);
+    line *s = line_of(stream);
+    s->recording = object(sizeof *s->recording);
+    s->recording->call = calloc(MAX_CALLS, sizeof *s->recording->call);
     return 0;
 }
 
 static int capture_end(cudaStream_t stream, dn_cuda_graph *out) {
-    *out = stream->recording;
-    stream->recording = NULL;
+    *out = line_of(stream)->recording;
+    line_of(stream)->recording = NULL;
     test_gpu_state.n_recorded++;
     return 0;
 }
@@ -539,6 +590,11 @@ static int graph_launch(dn_cuda_graph graph, cudaStream_t stream) {
 }
 
 static void graph_free(dn_cuda_graph graph) {
+    for (int i = 0; i < graph->n; i++) {
+        if (graph->call[i].fn == run_work) {
+            graph->call[i].args.work->release(graph->call[i].args.work);
+        }
+    }
     free(graph->call);
     end_object(graph);
 }

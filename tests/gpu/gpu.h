@@ -1,8 +1,8 @@
 #ifndef DN_TEST_GPU_H
 #define DN_TEST_GPU_H
 /** A GPU made up of the host's memory and plain C (launches.c): what api.c is to a real one.
- * Streams run in order and at once, or as late as can be; recordings are lists of calls, matrix
- * products are loops.
+ * Streams run in order and at once, or as late as can be, up to work that waits for another process
+ * (nccl.c); recordings are lists of calls, matrix products are loops.
  * Everything that can fail fails on demand: by the fields below, or, where the backend is a library
  * of its own, by DN_TEST_GPU="driver=11000 memory=64" in its environment. */
 #include "kernels/cuda/api.h"
@@ -29,6 +29,20 @@ extern test_gpu test_gpu_state;
 
 /** Attention of long rows, in launches.c. */
 int test_gpu_fused(const dn_fused_shape *shape, const dn_fused_operands *operands);
+
+/** Work of another library on a stream, as a kernel of its own would be: run() is called until it
+ * is not TEST_GPU_BUSY, once more in each replay where it was recorded; release() when nothing will
+ * run it any more. */
+enum { TEST_GPU_BUSY = -1 };
+typedef struct test_gpu_work {
+    int (*run)(struct test_gpu_work *work);
+    void (*release)(struct test_gpu_work *work);
+} test_gpu_work;
+
+/** What such a library sees of a stream. */
+struct CUstream_st {
+    int (*enqueue)(cudaStream_t stream, test_gpu_work *work);
+};
 
 /** One H200 with nothing wrong. */
 void test_gpu_reset(void);

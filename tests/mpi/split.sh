@@ -53,6 +53,24 @@ grep -q 'group 0: model of pipeline enrich in 2 parts, [0-9.]* MB of weights her
 check 4 2
 check 4 4
 
+# Two models in one pipeline: each is split by itself, in a thread and a communicator of its own.
+(
+    job_file=$(job_of two)
+    export DN_BACKEND=ref
+    tweets "$corpus" "$tmp/two" >"$tmp/summary"
+    tweets_on 2 "$corpus" "$tmp/two-split" --tp 2 >"$tmp/summary" 2>"$tmp/err" || fail "two models: $(cat "$tmp/err")"
+    cmp <(words "$tmp/two") <(words "$tmp/two-split") || fail "two models: records or labels differ"
+    numbers "$tmp/two" >"$tmp/numbers"
+    numbers "$tmp/two-split" >"$tmp/other"
+    equal "difference of scores of two models" "$(largest_difference "$tmp/numbers" "$tmp/other")" small
+    equal "dead letters of two models" "$(verified "$tmp/two-split" | field dead_letter_records)" "$(cat "$corpus.bad")"
+    for name in model ner; do
+        grep -o "{\"name\":\"$name\".*" "$tmp/summary" >"$tmp/of"
+        equal "parts of batches of $name" "$(field leader <"$tmp/of")" "$(field batches <"$tmp/of")"
+    done
+    exit "$wrong"
+) || wrong=$((wrong + $?))
+
 # refused RANKS TP PATTERN
 refused() {
     local status=0

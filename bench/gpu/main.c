@@ -222,7 +222,7 @@ static void print_groups(const char *name, const rate *r) {
     for (int g = 0; g < DN_GROUPS; g++) {
         sum += r->group_ns[g];
     }
-    for (int g = 0; g < DN_GROUPS; g++) {
+    for (int g = 0; g < DN_GROUP_SUMS; g++) { /* of one GPU: nothing is added up */
         snprintf(text, sizeof text, "%s: %s", name, dn_pass_group_names[g]);
         row("share", text, 100.0 * (double)r->group_ns[g] / (double)sum, 0, "% of time", -1);
     }

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { MAX_RANKS = 8, ROOM = 4 << 20, VERSION = 22809 };
-enum { INVALID_USAGE = 5 };
+enum { SYSTEM_ERROR = 2, INVALID_USAGE = 5 };
 
 #define F(type, name, arguments) type nccl##name arguments;
 DN_NCCL_FUNCTIONS(F)
@@ -86,11 +86,11 @@ struct ncclComm {
     bool leaves, aborted;
 };
 
+/** NULL: it is gone, since another rank has given up. */
 static board *map_board(const dn_nccl_id *id, int flags) {
     int file = shm_open(id->bytes, flags, 0600);
     if (file < 0 || ((flags & O_CREAT) && ftruncate(file, sizeof(board)) != 0)) {
-        perror("made-up NCCL: shm_open");
-        abort();
+        return NULL;
     }
     board *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     close(file);
@@ -107,8 +107,7 @@ int ncclGetUniqueId(dn_nccl_id *id) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     snprintf(id->bytes, sizeof id->bytes, "/dunlin-test-nccl-%d-%ld", (int)getpid(), now.tv_nsec);
     board *shared = map_board(id, O_RDWR | O_CREAT | O_EXCL);
-    munmap(shared, sizeof *shared);
-    return 0;
+    return shared && munmap(shared, sizeof *shared) == 0 ? 0 : SYSTEM_ERROR;
 }
 
 /** The last to join takes the name away. */
@@ -118,15 +117,18 @@ int ncclCommInitRankConfig(dn_nccl_comm *out, int size, dn_nccl_id id, int rank,
     if (memcmp(conf, &right, sizeof right) != 0 || size > MAX_RANKS || rank >= size) {
         return INVALID_USAGE;
     }
+    board *shared = map_board(&id, O_RDWR);
+    if (!shared) {
+        return SYSTEM_ERROR;
+    }
     *out = calloc(1, sizeof **out);
-    **out = (struct ncclComm){.name = id, .rank = rank, .size = size, .looks = 2};
-    (*out)->board = map_board(&id, O_RDWR);
+    **out = (struct ncclComm){.name = id, .rank = rank, .size = size, .looks = 2, .board = shared};
     if (wanted.join) {
         ncclCommAbort(*out);
         *out = NULL;
         return wanted.join;
     }
-    if (!wanted.stays && atomic_fetch_add(&(*out)->board->n_joined, 1) == size - 1) {
+    if (!wanted.stays && atomic_fetch_add(&shared->n_joined, 1) == size - 1) {
         shm_unlink(id.bytes);
     }
     return DN_NCCL_AT_WORK;

@@ -9,7 +9,7 @@ good=$(cat "$corpus.good")
 # lines OUT: of the topic, partition by partition
 lines() { find "$1/topics" -name '*.jsonl' -print0 | sort -z | xargs -0 cat; }
 # words OUT: all but the scores; numbers OUT: the scores alone, one a line
-words() { lines "$1" | sed 's/"scores":.*//'; }
+words() { lines "$1" | sed 's/"score":[^}]*//g; s/"scores":.*//'; }
 numbers() { lines "$1" | sed 's/.*"scores"://' | grep -oE '[0-9.e+-]+[0-9]'; }
 
 # largest_difference A B: over numbers line by line; "none" where their number differs

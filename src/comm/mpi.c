@@ -19,7 +19,11 @@ enum {
     /* A rank of a group is as far as its partner but for a product or so; and a large message
      * needs both of them at each of its fragments: asleep, a sum of 0.1 ms took 10. */
     SUM_AWAKE_NS = 5 * 1000 * 1000,
-    PIECE = 1 << 28, /* elements of one MPI call */
+    PIECE = 1 << 28,    /* elements of one MPI call */
+    MOST_CHILDREN = 31, /* of a rank in a tree of as many ranks as an int can count */
+    TAG_PART = 1,       /* messages of a sum, */
+    TAG_SUM = 2,
+    TAG_TREE = 3, /* and of a broadcast */
 };
 
 typedef struct mpi_comm {
@@ -91,13 +95,37 @@ static dn_status mpi_barrier(dn_comm *comm) {
     return finish(comm, MPI_Ibarrier(handle_of(comm), &request), &request, "MPI_Ibarrier");
 }
 
+/* A rank's part in a tree below `root`: it hears from the rank that lacks its lowest bit, counted
+ * from the root, and tells those that have one bit more below that. */
+static dn_status pass_on(dn_comm *comm, int root, char *bytes, int n) {
+    MPI_Request requests[MOST_CHILDREN];
+    MPI_Comm handle = handle_of(comm);
+    int size = comm->size, place = (comm->rank - root + size) % size, bit = 1, n_children = 0;
+    while (bit < size && !(place & bit)) {
+        bit *= 2;
+    }
+    if (place > 0) {
+        MPI_Request request;
+        int rc = MPI_Irecv(bytes, n, MPI_BYTE, (comm->rank - bit + size) % size, TAG_TREE, handle,
+                           &request);
+        DN_TRY(finish(comm, rc, &request, "MPI_Irecv"));
+    }
+    for (bit /= 2; bit > 0; bit /= 2) {
+        if (place + bit < size) {
+            DN_TRY(check(MPI_Isend(bytes, n, MPI_BYTE, (comm->rank + bit) % size, TAG_TREE, handle,
+                                   &requests[n_children++]),
+                         "MPI_Isend"));
+        }
+    }
+    return finish_all(comm, n_children, requests, "MPI_Isend", 0);
+}
+
+/* By messages: MPI_Ibcast plans anew at each call, with five allocations, and a group's batches
+ * come this way. */
 static dn_status mpi_broadcast(dn_comm *comm, int root, void *bytes, size_t size) {
     char *at = bytes;
     for (size_t done = 0; done < size; done += PIECE) {
-        MPI_Request request;
-        int rc =
-            MPI_Ibcast(at + done, piece_of(size - done), MPI_BYTE, root, handle_of(comm), &request);
-        DN_TRY(finish(comm, rc, &request, "MPI_Ibcast"));
+        DN_TRY(pass_on(comm, root, at + done, piece_of(size - done)));
     }
     return DN_OK;
 }
@@ -175,8 +203,6 @@ done:
 }
 
 /* ---- the data path: reduce-scatter, then all-gather, by messages between any two ranks ---- */
-
-enum { TAG_PART = 1, TAG_SUM = 2 };
 
 static dn_status mpi_reserve(dn_comm *comm, size_t count) {
     mpi_comm *own = (mpi_comm *)comm;

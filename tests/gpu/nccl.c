@@ -83,7 +83,7 @@ struct ncclComm {
     int n_works;     /**< on streams and in recordings */
     int looks;       /**< until the last call is done */
     bool has_failed; /**< as DN_TEST_NCCL wants it */
-    bool leaves, aborted;
+    bool leaves, aborted, sleeps;
 };
 
 /** NULL: it is gone, since another rank has given up. */
@@ -209,6 +209,10 @@ static bool takes_part(dn_nccl_comm comm, long sum) {
     }
     if (wanted.dies) {
         raise(SIGKILL);
+    }
+    if (wanted.sleeps && !comm->sleeps) {
+        comm->sleeps = true;
+        fprintf(stderr, "made-up NCCL: rank %d sleeps\n", comm->rank);
     }
     comm->has_failed = wanted.fault != 0;
     return !wanted.fault && !wanted.sleeps;

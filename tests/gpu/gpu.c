@@ -26,18 +26,13 @@ static void read_environment(void) {
     static const struct {
         const char *name;
         int *number;
-    } fields[] = {{"driver", &test_gpu_state.driver},
-                  {"devices", &test_gpu_state.n_devices},
-                  {"capability", &test_gpu_state.capability},
-                  {"memory", &test_gpu_state.memory_mib},
-                  {"no_code", &test_gpu_state.no_code},
-                  {"no_blas", &test_gpu_state.no_blas},
-                  {"no_dnn", &test_gpu_state.no_dnn},
-                  {"no_plan", &test_gpu_state.no_plan},
-                  {"bad_driver", &test_gpu_state.bad_driver},
-                  {"dies", &test_gpu_state.dies},
-                  {"lasts", &test_gpu_state.lasts},
-                  {"late", &test_gpu_state.late}};
+    } fields[] = {
+        {"driver", &test_gpu_state.driver},         {"devices", &test_gpu_state.n_devices},
+        {"capability", &test_gpu_state.capability}, {"memory", &test_gpu_state.memory_mib},
+        {"no_code", &test_gpu_state.no_code},       {"no_blas", &test_gpu_state.no_blas},
+        {"no_dnn", &test_gpu_state.no_dnn},         {"no_plan", &test_gpu_state.no_plan},
+        {"bad_driver", &test_gpu_state.bad_driver}, {"dies", &test_gpu_state.dies},
+        {"lasts", &test_gpu_state.lasts},           {"late", &test_gpu_state.late}};
     const char *text = getenv("DN_TEST_GPU");
     char word[64];
     for (int used = 0; text && sscanf(text, "%63s%n", word, &used) == 1; text += used) {
@@ -144,7 +139,7 @@ static int run_up_to(line *s, int64_t n) {
     return 0;
 }
 
-static int defer(line *s, call_fn *fn, const arguments *args) {
+static void defer(line *s, call_fn *fn, const arguments *args) {
     if (!s->waiting) {
         s->waiting = calloc(MAX_CALLS, sizeof *s->waiting);
     }
@@ -152,7 +147,6 @@ static int defer(line *s, call_fn *fn, const arguments *args) {
         abort();
     }
     s->waiting[s->n_issued++ % MAX_CALLS] = (call){fn, *args};
-    return 0;
 }
 
 /** Done now, or later, or noted where the stream records. */
@@ -162,10 +156,9 @@ static int issue(cudaStream_t stream, call_fn *fn, const arguments *args) {
     if (dead) {
         return DIED;
     }
-    if (graph) {
-        if (graph->n == MAX_CALLS) {
-            abort();
-        }
+    if (graph && graph->n == MAX_CALLS) {
+        abort();
+    } else if (graph) {
         graph->call[graph->n++] = (call){fn, *args};
         return 0;
     }
@@ -177,8 +170,7 @@ static int issue(cudaStream_t stream, call_fn *fn, const arguments *args) {
     return error == TEST_GPU_BUSY ? 0 : error;
 }
 
-/* ---- another library's work ---- */
-
+/* Another library's work. */
 static int run_work(const arguments *args) {
     return args->work->run(args->work);
 }
@@ -235,55 +227,8 @@ LAUNCH(widen)
 
 /* ---- products ---- */
 
-static float *widened(dn_cuda_type type, const void *x, size_t n) {
-    float *out = malloc(n * sizeof *out);
-    dn_cuda_widen(&(dn_cuda_widen_args){.type = type, .n = n, .x = x, .out = out}, NULL);
-    return out;
-}
-
-static float *transposed(const float *w, size_t n, size_t k) {
-    float *out = malloc(n * k * sizeof *out);
-    for (size_t j = 0; j < n; j++) {
-        for (size_t l = 0; l < k; l++) {
-            out[l * n + j] = w[j * k + l];
-        }
-    }
-    return out;
-}
-
-/** One output a lane, so that the compiler need not change the order of a sum. */
-static void multiply_row(const float *restrict x, const float *restrict columns, size_t n, size_t k,
-                         float *restrict out) {
-    memset(out, 0, n * sizeof *out);
-    for (size_t l = 0; l < k; l++) {
-        for (size_t j = 0; j < n; j++) {
-            out[j] += x[l] * columns[l * n + j];
-        }
-    }
-}
-
 static int run_product(const arguments *args) {
-    const dn_gemm_shape *s = &args->product.shape;
-    const dn_gemm_operands *o = &args->product.operands;
-    size_t m = (size_t)s->m, n = (size_t)s->n, k = (size_t)s->k;
-    float *x = widened(s->in_type, o->x, m * k), *w = widened(s->in_type, o->w, n * k);
-    float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
-    float *out = malloc(m * n * sizeof *out);
-    float scale = o->x_scale ? *o->x_scale * *o->w_scale : 1;
-    float *columns = transposed(w, n, k);
-    for (size_t i = 0; i < m; i++) {
-        multiply_row(x + i * k, columns, n, k, out + i * n);
-        for (size_t j = 0; j < n; j++) {
-            out[i * n + j] = out[i * n + j] * scale + (bias ? bias[j] : 0);
-        }
-    }
-    int error = dn_cuda_round(&(dn_cuda_round_args){s->out_type, m * n, out, 1, o->out}, NULL);
-    free(columns);
-    free(x);
-    free(w);
-    free(bias);
-    free(out);
-    return error;
+    return test_gpu_product(&args->product.shape, &args->product.operands);
 }
 
 /** Whether a recorded call would only do again what the one before it did: the backend times a
@@ -556,8 +501,7 @@ static int event_query(dn_cuda_event event) {
     if (!test_gpu_state.late) {
         run_up_to(event->line, event->call);
     }
-    bool waits = event->line && event->line->n_done < event->call;
-    return dead ? DIED : waits ? DN_CUDA_NOT_READY : 0;
+    return dead ? DIED : event->line && event->line->n_done < event->call ? DN_CUDA_NOT_READY : 0;
 }
 
 static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {

@@ -27,7 +27,8 @@ typedef struct test_gpu {
 } test_gpu;
 extern test_gpu test_gpu_state;
 
-/** Attention of long rows, in launches.c. */
+/** Matrix products and attention of long rows, in launches.c. */
+int test_gpu_product(const dn_gemm_shape *shape, const dn_gemm_operands *operands);
 int test_gpu_fused(const dn_fused_shape *shape, const dn_fused_operands *operands);
 
 /** Work of another library on a stream, as a kernel of its own would be: run() is called until it

@@ -207,6 +207,55 @@ int dn_cuda_starts(const dn_cuda_starts_args *a, cudaStream_t stream) {
     return 0;
 }
 
+static float *widened(dn_cuda_type type, const void *x, size_t n) {
+    float *out = malloc(n * sizeof *out);
+    dn_cuda_widen(&(dn_cuda_widen_args){.type = type, .n = n, .x = x, .out = out}, NULL);
+    return out;
+}
+
+static float *transposed(const float *w, size_t n, size_t k) {
+    float *out = malloc(n * k * sizeof *out);
+    for (size_t j = 0; j < n; j++) {
+        for (size_t l = 0; l < k; l++) {
+            out[l * n + j] = w[j * k + l];
+        }
+    }
+    return out;
+}
+
+/** One output a lane, so that the compiler need not change the order of a sum. */
+static void multiply_row(const float *restrict x, const float *restrict columns, size_t n, size_t k,
+                         float *restrict out) {
+    memset(out, 0, n * sizeof *out);
+    for (size_t l = 0; l < k; l++) {
+        for (size_t j = 0; j < n; j++) {
+            out[j] += x[l] * columns[l * n + j];
+        }
+    }
+}
+
+int test_gpu_product(const dn_gemm_shape *s, const dn_gemm_operands *o) {
+    size_t m = (size_t)s->m, n = (size_t)s->n, k = (size_t)s->k;
+    float *x = widened(s->in_type, o->x, m * k), *w = widened(s->in_type, o->w, n * k);
+    float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
+    float *out = malloc(m * n * sizeof *out);
+    float scale = o->x_scale ? *o->x_scale * *o->w_scale : 1;
+    float *columns = transposed(w, n, k);
+    for (size_t i = 0; i < m; i++) {
+        multiply_row(x + i * k, columns, n, k, out + i * n);
+        for (size_t j = 0; j < n; j++) {
+            out[i * n + j] = out[i * n + j] * scale + (bias ? bias[j] : 0);
+        }
+    }
+    int error = dn_cuda_round(&(dn_cuda_round_args){s->out_type, m * n, out, 1, o->out}, NULL);
+    free(columns);
+    free(x);
+    free(w);
+    free(bias);
+    free(out);
+    return error;
+}
+
 /** By what a library is told of the rows, and no more: each must be where its start says. */
 int test_gpu_fused(const dn_fused_shape *s, const dn_fused_operands *o) {
     int hidden = s->heads * s->head_size, wrong = 0;
@@ -216,17 +265,18 @@ int test_gpu_fused(const dn_fused_shape *s, const dn_fused_operands *o) {
         wrong |= o->length[r] > s->longest || o->out_start[r] != row_start[r] * hidden ||
                  o->qkv_start[r] != row_start[r] * 3 * hidden;
     }
-    int error = wrong ? 1
-                      : dn_cuda_attention(&(dn_cuda_attention_args){.type = s->type,
-                                                                    .n_tokens = row_start[s->n_rows],
-                                                                    .n_rows = s->n_rows,
-                                                                    .hidden = hidden,
-                                                                    .heads = s->heads,
-                                                                    .longest = s->longest,
-                                                                    .row_start = row_start,
-                                                                    .qkv = o->qkv,
-                                                                    .out = o->out},
-                                          NULL);
+    int error = wrong
+                    ? 1
+                    : dn_cuda_attention(&(dn_cuda_attention_args){.type = s->type,
+                                                                  .n_tokens = row_start[s->n_rows],
+                                                                  .n_rows = s->n_rows,
+                                                                  .hidden = hidden,
+                                                                  .heads = s->heads,
+                                                                  .longest = s->longest,
+                                                                  .row_start = row_start,
+                                                                  .qkv = o->qkv,
+                                                                  .out = o->out},
+                                        NULL);
     free(row_start);
     return error;
 }

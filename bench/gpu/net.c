@@ -202,7 +202,7 @@ int net_depth(const net *net) {
 
 static dn_status run(net *net, const dn_batch *batch, float *score) {
     return dn_encoder_run(&net->config, &net->shard, &net->weights, net->kernels, &net->space,
-                          batch, score);
+                          batch, batch, score);
 }
 
 void net_submit(net *net, int flight, const dn_batch *batch) {

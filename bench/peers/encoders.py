@@ -34,10 +34,11 @@ def parse_args():
 def read_ids(n_texts):
     """Token ids of evenly spread validation tweets, sorted by length: what every runtime likes best."""
     from tokenizers import BertWordPieceTokenizer
-    from tweeteval import HEADS, load_tasks
+    from normalise import normalise
+    from tasks import FIVE, read_suite
 
-    tasks = load_tasks()
-    texts = [t for h in HEADS for t in tasks[h].val.texts]
+    rows = read_suite("validation")
+    texts = [normalise(row["text"]) for task in FIVE for row in rows if row["task"] == task]
     step = len(texts) / n_texts
     tokenizer = BertWordPieceTokenizer(str(MODEL / "vocab.txt"), lowercase=True)
     tokenizer.enable_truncation(128)

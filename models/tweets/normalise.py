@@ -1,4 +1,4 @@
-"""The text normalisation the model was trained with; README.md states the rule, normalise_vectors.json fixes it.
+"""The text normalisation the model was trained with; normalisation.md states the rule, normalise_vectors.json fixes it.
 
 Run as a program it checks itself against the vectors.
 """

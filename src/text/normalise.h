@@ -1,7 +1,7 @@
 #ifndef DN_TEXT_NORMALISE_H
 #define DN_TEXT_NORMALISE_H
 /** The form in which a model saw its training texts. The rule of "tweeteval" is written down in
- * models/tweets/README.md, and normalise_vectors.json beside it fixes it byte by byte. */
+ * models/tweets/normalisation.md, and normalise_vectors.json fixes it byte by byte. */
 #include "base/span.h"
 #include "base/status.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The shipped model in every narrow precision of this machine against fp32. On our own texts few labels may change: 3 of 100,
 # since 183 texts cannot tell 0.5 % from 1 %. On the validation texts, where $DUNLIN_DATA has them, the best int8 backend
-# keeps the limits of `model compare --suite`; a metric may move by 1 point, because one of emotion's 374 labels is up to 0.8.
+# keeps the limits of `model compare --suite`: half a point, one label of a hundred.
 . tests/jobs/lib.sh
 
 # compared BACKEND SUITE POINTS FLIPS
@@ -26,7 +26,7 @@ archives=${DUNLIN_DATA:-../shared/data}
 if [ -e "$archives/tweeteval.tar.xz" ]; then
     python3 datasets/suites.py tweets --data "$archives" --out "$tmp" >/dev/null 2>&1 || fail "suites.py tweets"
     grep -E '"task": "(sentiment|emotion|irony|hate|offensive)"' "$tmp/tweets.jsonl" >"$tmp/five.jsonl"
-    compared int8 "$tmp/five.jsonl" 1 1
+    compared int8 "$tmp/five.jsonl" 0.5 1
     say "$(sed -n '/^task/,$p' "$tmp/out")"
 fi
 finish

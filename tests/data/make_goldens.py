@@ -81,6 +81,7 @@ class Reference:
         self.dunlin = self.config["dunlin"]
         tensors = {k: v.double() for k, v in load_file(directory / "model.safetensors").items()}
         self.heads = {h["name"]: h["labels"] for h in self.dunlin["heads"]}
+        self.kind = {h["name"]: h["kind"] for h in self.dunlin["heads"]}
         self.temperature = {h["name"]: h.get("temperature", 1.0) for h in self.dunlin["heads"]}
         self.linear = {h: (tensors.pop(f"heads.{h}.weight"), tensors.pop(f"heads.{h}.bias")) for h in self.heads}
         self.encoder = BertModel(BertConfig(**{k: v for k, v in self.config.items() if k != "dtype"}), add_pooling_layer=False).double().eval()
@@ -97,7 +98,8 @@ class Reference:
         out = {f"hidden.{i}": s[0] for i, s in enumerate(states)} | {"pooled": torch.cat([last[0], last.mean(0)])[None]}
         for head, (weight, bias) in self.linear.items():
             out[f"logits.{head}"] = out["pooled"] @ weight.T + bias
-            out[f"scores.{head}"] = (out[f"logits.{head}"] / self.temperature[head]).softmax(1)
+            logits = out[f"logits.{head}"] / self.temperature[head]
+            out[f"scores.{head}"] = logits.softmax(1) if self.kind[head] == "softmax" else logits.sigmoid()
         return out
 
     def score(self, text):

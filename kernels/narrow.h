@@ -71,8 +71,8 @@ static inline float dn_largest(const float *x, int n) {
     return largest;
 }
 
-/** The largest power of two of which all of w[n] are whole numbers, where none is more than 127 of it;
- * 0 where there is no such step. */
+/** The largest power of two of which all of w[n] are whole numbers, where none is more than 127 of
+ * it; 0 where there is no such step. */
 static inline float dn_weight_step(const float *w, int n, float largest) {
     enum { MANTISSA = 23, BIAS = 127, NONE = 255 };
     int lowest = NONE;

@@ -15,15 +15,6 @@ mood_of() {
     "$DUNLIN" model score "$1" --backend "$2" | grep -o '"mood":{[^}]*}' | sed 's/"[a-z]*"//g; s/[{}:]//g; s/,/ /g'
 }
 
-# refused STATUS WORDS ARGUMENTS...
-refused() {
-    local want=$1 words=$2 status=0
-    shift 2
-    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
-    equal "status of model $*" "$status" "$want"
-    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
-}
-
 readonly mood='s/"name": "mood",/"name": "mood", '
 for i in $(seq 120); do printf 'a b c %d, %d you hello\n' "$i" $((i * i)); done >"$tmp/texts"
 
@@ -86,11 +77,11 @@ awk "BEGIN { exit !($(temperature "$tmp/fitted/config.json") / $(temperature "$t
 copy cold "$mood\"temperature\": 0,/"
 copy proud "$mood\"undecided_below\": 1.5,/"
 copy known "$mood\"undecided_below\": 0.5,/; s/\"neutral\"/\"und\"/"
-refused 65 'temperature: is 0, expected 0.05 to 20' describe "$tmp/cold"
-refused 65 'undecided_below: is 1.5, expected 0 to 1' describe "$tmp/proud"
-refused 65 'undecided_below: the head has a label "und" of its own' describe "$tmp/known"
+model_refused 65 'temperature: is 0, expected 0.05 to 20' describe "$tmp/cold"
+model_refused 65 'undecided_below: is 1.5, expected 0 to 1' describe "$tmp/proud"
+model_refused 65 'undecided_below: the head has a label "und" of its own' describe "$tmp/known"
 sed -i 's/"kind": "softmax"/"kind": "tokens"/; s/"bad"/"O"/; s/"neutral"/"B-A"/; s/"good"/"I-A"/' "$tmp/unsure/config.json"
-refused 65 'undecided_below: is for heads of kind softmax and sigmoid' describe "$tmp/unsure"
+model_refused 65 'undecided_below: is for heads of kind softmax and sigmoid' describe "$tmp/unsure"
 mkdir "$tmp/foreign"
 cp tests/data/families/distilbert_text/* "$tmp/foreign"
 head -n 96 tests/data/tiny/vocab.txt >"$tmp/foreign/vocab.txt"
@@ -98,6 +89,6 @@ cp tests/data/tiny/tokenizer_config.json "$tmp/foreign"
 label=$("$DUNLIN" model describe "$tmp/foreign" | sed -n 's/^head     [a-z]* *softmax *\([^,]*\),.*/\1/p')
 printf '{"task": "label", "text": "a", "label": "%s"}\n' "$label" >"$tmp/one.jsonl"
 cp "$tmp/foreign/config.json" "$tmp/kept.json"
-refused 78 'has no "dunlin" object to keep temperatures in' calibrate "$tmp/foreign" "$tmp/one.jsonl"
+model_refused 78 'has no "dunlin" object to keep temperatures in' calibrate "$tmp/foreign" "$tmp/one.jsonl"
 cmp -s "$tmp/foreign/config.json" "$tmp/kept.json" || fail "a refused calibration changed config.json"
 finish

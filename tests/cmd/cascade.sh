@@ -3,15 +3,6 @@
 # together, and a job whose rows are each tier's own whatever the batches, counted in summary, metrics and trace.
 . tests/jobs/lib.sh
 
-# refused STATUS WORDS ARGUMENTS...
-refused() {
-    local want=$1 words=$2 status=0
-    shift 2
-    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
-    equal "status of model $*" "$status" "$want"
-    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
-}
-
 # an encoder with one head, and texts labelled by itself: a twin can only lose
 cp -r tests/data/tiny "$tmp/encoder"
 sed -i '/"heads": \[/,/^      },$/{/"heads": \[/!d}' "$tmp/encoder/config.json"
@@ -37,7 +28,7 @@ suite 8 400 >"$tmp/valid.jsonl"
 "$DUNLIN" model fit "$tmp/encoder" --suite "$tmp/train.jsonl" --out "$tmp/linear" >"$tmp/out" || fail "fit --suite"
 grep -qE '^question +600 +[0-9.]+ +[0-9.]+ \(' "$tmp/out" || fail "fit --suite: $(cat "$tmp/out")"
 equal "files" "$(cd "$tmp/linear" && echo *)" "config.json model.safetensors"
-refused 78 'says of no head above which score it is sure' eval "$tmp/encoder" "$tmp/valid.jsonl" --cascade "$tmp/linear"
+model_refused 78 'says of no head above which score it is sure' eval "$tmp/encoder" "$tmp/valid.jsonl" --cascade "$tmp/linear"
 cp "$tmp/linear/config.json" "$tmp/unchosen.json"
 "$DUNLIN" model calibrate "$tmp/linear" "$tmp/valid.jsonl" --cascade "$tmp/encoder" --backend ref >"$tmp/out" || fail "calibrate --cascade"
 grep -q '"sure_above": 0\.' "$tmp/linear/config.json" || fail "no threshold: $(cat "$tmp/out")"
@@ -78,22 +69,22 @@ verified "$tmp/wide" >/dev/null
 grep -q "cascade=$(sha256sum <"$tmp/linear/model.safetensors" | cut -d' ' -f1)" "$tmp/out" || fail "provenance: $(cat "$tmp/out")"
 
 # what cannot be
-refused 64 '--max-points needs --cascade here' calibrate "$tmp/linear" "$tmp/valid.jsonl" --max-points 1
-refused 64 "--max-points much: is not a number" calibrate "$tmp/linear" "$tmp/valid.jsonl" --cascade "$tmp/encoder" --max-points much
-refused 78 'has no head mood, which' calibrate "$tmp/linear" "$tmp/valid.jsonl" --cascade tests/data/tiny
-refused 64 'is on n-grams itself' eval "$tmp/linear" "$tmp/valid.jsonl" --cascade "$tmp/linear"
-refused 64 '--suite SUITE: has the labels' fit "$tmp/encoder" --suite "$tmp/train.jsonl" --head a
-refused 64 '--kind encoder: --suite makes models on n-grams' fit "$tmp/encoder" --suite "$tmp/train.jsonl" --kind encoder
-refused 65 'has no text for head mood' fit tests/data/tiny --suite "$tmp/train.jsonl" --out "$tmp/never"
+model_refused 64 '--max-points needs --cascade here' calibrate "$tmp/linear" "$tmp/valid.jsonl" --max-points 1
+model_refused 64 "--max-points much: is not a number" calibrate "$tmp/linear" "$tmp/valid.jsonl" --cascade "$tmp/encoder" --max-points much
+model_refused 78 'has no head mood, which' calibrate "$tmp/linear" "$tmp/valid.jsonl" --cascade tests/data/tiny
+model_refused 64 'is on n-grams itself' eval "$tmp/linear" "$tmp/valid.jsonl" --cascade "$tmp/linear"
+model_refused 64 '--suite SUITE: has the labels' fit "$tmp/encoder" --suite "$tmp/train.jsonl" --head a
+model_refused 64 '--kind encoder: --suite makes models on n-grams' fit "$tmp/encoder" --suite "$tmp/train.jsonl" --kind encoder
+model_refused 65 'has no text for head mood' fit tests/data/tiny --suite "$tmp/train.jsonl" --out "$tmp/never"
 head -n 12 "$tmp/train.jsonl" | sed '2,$s/"label": "yes"/"label": "no"/; 1s/"label": "[a-z]*"/"label": "yes"/' >"$tmp/bad.jsonl"
-refused 65 'a label of head question has 1 texts' fit "$tmp/encoder" --suite "$tmp/bad.jsonl" --out "$tmp/never"
+model_refused 65 'a label of head question has 1 texts' fit "$tmp/encoder" --suite "$tmp/bad.jsonl" --out "$tmp/never"
 [ ! -e "$tmp/never" ] || fail "a refused fit left something"
 cp "$tmp/linear/config.json" "$tmp/kept.json"
 sed 's/"question"/"answer"/' "$tmp/valid.jsonl" >"$tmp/bad.jsonl"
-refused 78 'has no text for head question' calibrate "$tmp/linear" "$tmp/bad.jsonl" --cascade "$tmp/encoder"
+model_refused 78 'has no text for head question' calibrate "$tmp/linear" "$tmp/bad.jsonl" --cascade "$tmp/encoder"
 cmp -s "$tmp/linear/config.json" "$tmp/kept.json" || fail "a refused calibration changed config.json"
 sed -i 's/"encoder": "..../"encoder": "0000/' "$tmp/linear/config.json"
-refused 78 'its thresholds were chosen for other weights' eval "$tmp/encoder" "$tmp/valid.jsonl" --cascade "$tmp/linear"
+model_refused 78 'its thresholds were chosen for other weights' eval "$tmp/encoder" "$tmp/valid.jsonl" --cascade "$tmp/linear"
 cp "$tmp/unchosen.json" "$tmp/linear/config.json"
 status=0
 "$DUNLIN" check jobs/tweets.yaml --replay "$tmp/corpus.jsonl" --broker none --set enrich.model.path="$tmp/encoder" --set enrich.tokenise.vocabulary="$tmp/encoder" \

@@ -2,15 +2,6 @@
 # A model on n-grams wherever `dunlin model` takes a directory, and in a job: temperature, threshold, provenance.
 . tests/jobs/lib.sh
 
-# refused STATUS WORDS ARGUMENTS...
-refused() {
-    local want=$1 words=$2 status=0
-    shift 2
-    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
-    equal "status of model $*" "$status" "$want"
-    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
-}
-
 # said WORDS: in what the last command printed
 said() { grep -qE -- "$1" "$tmp/out" || fail "no '$1' in: $(cat "$tmp/out")"; }
 
@@ -67,11 +58,11 @@ equal "labels" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -c '"topi
 said "linear=$sum linear=$sum"
 
 # what cannot be
-refused 78 'is a model on n-grams, and model tokenize is for encoders' tokenize "$tmp/grams"
-refused 78 'model compare is for encoders' compare "$tmp/grams" --against ref
-refused 64 '--backend ref: a model on n-grams has no kernels to choose' score "$tmp/grams" --backend ref
-refused 64 '--threads: n-grams are scored text by text' bench "$tmp/grams" --threads 2
-refused 66 "--texts $tmp/none" bench "$tmp/grams" --texts "$tmp/none"
+model_refused 78 'is a model on n-grams, and model tokenize is for encoders' tokenize "$tmp/grams"
+model_refused 78 'model compare is for encoders' compare "$tmp/grams" --against ref
+model_refused 64 '--backend ref: a model on n-grams has no kernels to choose' score "$tmp/grams" --backend ref
+model_refused 64 '--threads: n-grams are scored text by text' bench "$tmp/grams" --threads 2
+model_refused 66 "--texts $tmp/none" bench "$tmp/grams" --texts "$tmp/none"
 sed -i 's/"ngrams": *[0-9]*/"ngrams": 1/' "$tmp/grams/config.json"
-refused 65 'n-grams are numbered by rule 2 here; fit it anew' score "$tmp/grams"
+model_refused 65 'n-grams are numbered by rule 2 here; fit it anew' score "$tmp/grams"
 finish

@@ -26,15 +26,6 @@ vocabulary() {
     esac
 }
 
-# refused STATUS WORDS ARGUMENTS...
-refused() {
-    local want=$1 words=$2 status=0
-    shift 2
-    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
-    equal "status of model $*" "$status" "$want"
-    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
-}
-
 scores() {
     printf 'hello you\n\na b c d e f g\n' | "$DUNLIN" model score "$1" --backend ref
 }
@@ -73,24 +64,24 @@ grep -qE '^mood +macro F1 +[0-9.]+ +[0-9.]+ +\+0\.00 +0 +0\.000$' "$tmp/out" || 
     grep -q '"tasks":{"mood":{"metric":"macro F1",' || fail "compare --suite --output json"
 "$DUNLIN" model outliers "$tmp/mine" --texts "$tmp/texts" | grep -q '^{"layers":\[{"qkv":\[' || fail "outliers"
 
-refused 1 "of the labels differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0
-refused 64 "--max-points needs --suite" compare "$tmp/mine" --against ref --max-points 1
-refused 64 "--suite and --texts exclude each other" compare "$tmp/mine" --against ref --suite "$tmp/suite.jsonl" --texts "$tmp/texts"
-refused 64 "--max-flips 1x: is not a number from 0 to 100" compare "$tmp/mine" --against ref --max-flips 1x
-refused 64 "outliers needs --texts" outliers "$tmp/mine"
-refused 73 "is there already" import "$tmp/electra_text" "$tmp/mine"
-refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/refused" --max-tokens 41
-refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/refused" --head other
-refused 64 "--type fp8: is neither bf16 nor keep" import "$tmp/electra_text" "$tmp/refused" --type fp8
-refused 64 "--against is not an option of model bench" bench "$tmp/mine" --against ref
-refused 64 "compare needs --against" compare "$tmp/mine"
-refused 64 "written as: model import FROM TO" import "$tmp/mine"
-refused 64 "--runs 0: is not a whole number from 1" bench "$tmp/mine" --runs 0
-refused 66 "no-texts" compare "$tmp/mine" --against ref --texts "$tmp/no-texts"
+model_refused 1 "of the labels differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0
+model_refused 64 "--max-points needs --suite" compare "$tmp/mine" --against ref --max-points 1
+model_refused 64 "--suite and --texts exclude each other" compare "$tmp/mine" --against ref --suite "$tmp/suite.jsonl" --texts "$tmp/texts"
+model_refused 64 "--max-flips 1x: is not a number from 0 to 100" compare "$tmp/mine" --against ref --max-flips 1x
+model_refused 64 "outliers needs --texts" outliers "$tmp/mine"
+model_refused 73 "is there already" import "$tmp/electra_text" "$tmp/mine"
+model_refused 65 "dunlin.max_tokens: is 41, expected 2 to 40" import "$tmp/electra_text" "$tmp/refused" --max-tokens 41
+model_refused 78 'has a "dunlin" object already' import "$tmp/mine" "$tmp/refused" --head other
+model_refused 64 "--type fp8: is neither bf16 nor keep" import "$tmp/electra_text" "$tmp/refused" --type fp8
+model_refused 64 "--against is not an option of model bench" bench "$tmp/mine" --against ref
+model_refused 64 "compare needs --against" compare "$tmp/mine"
+model_refused 64 "written as: model import FROM TO" import "$tmp/mine"
+model_refused 64 "--runs 0: is not a whole number from 1" bench "$tmp/mine" --runs 0
+model_refused 66 "no-texts" compare "$tmp/mine" --against ref --texts "$tmp/no-texts"
 head -n 90 tests/data/tiny/vocab.txt >"$tmp/electra_text/vocab.txt"
-refused 65 "90 pieces, but the embedding has 96 rows" check "$tmp/electra_text"
-refused 65 "90 pieces, but the embedding has 96 rows" import "$tmp/electra_text" "$tmp/refused"
+model_refused 65 "90 pieces, but the embedding has 96 rows" check "$tmp/electra_text"
+model_refused 65 "90 pieces, but the embedding has 96 rows" import "$tmp/electra_text" "$tmp/refused"
 rm "$tmp/electra_text/vocab.txt"
-refused 66 "$tmp/electra_text" check "$tmp/electra_text"
+model_refused 66 "$tmp/electra_text" check "$tmp/electra_text"
 equal "what refused imports left behind" "$(find "$tmp" -maxdepth 1 -name 'refused*')" ""
 finish

@@ -29,6 +29,15 @@ skip() {
 # equal WHAT GOT EXPECTED
 equal() { [ "$2" = "$3" ] || fail "$1 is '$2', expected '$3'"; }
 
+# model_refused STATUS WORDS ARGUMENTS...: `dunlin model` says so; what it printed stays in $tmp/out and $tmp/err
+model_refused() {
+    local want=$1 words=$2 status=0
+    shift 2
+    "$DUNLIN" model "$@" >"$tmp/out" 2>"$tmp/err" </dev/null || status=$?
+    equal "status of model $*" "$status" "$want"
+    grep -qF -- "$words" "$tmp/err" || fail "model $*: no '$words' in: $(cat "$tmp/err")"
+}
+
 # finish: the exit status of the driver
 finish() {
     if [ "$wrong" -gt 0 ]; then

@@ -52,8 +52,8 @@ CASE(int8_is_off_by_no_more_than_its_levels) {
 }
 
 /** Weights that are whole numbers of a power of two lose nothing: with rows of zero and one other
- * value, which is a level of each precision, the sums are those of fp32. The largest of some outputs
- * is far below level 127, and none is at it. */
+ * value, which is a level of each precision, the sums are those of fp32. The largest of some
+ * outputs is far below level 127, and none is at it. */
 static void check_whole_weights(const dn_kernels *kernels, const char *name) {
     static const int sizes[][2] = {{7, 33}, {65, 17}, {384, 48}};
     enum { TOKENS = 19 };

@@ -1,99 +1,19 @@
 /* The launches of kernels/cuda/launch.h in plain C, by the operations of ref, so that whole models
- * run in a moment on the GPU of gpu.c. Whether the kernels themselves are right is for tests/cuda.
+ * run in a moment on the GPU of gpu.c. Whether the kernels themselves are right is for tests/cuda,
+ * and for the tests that link them in this file's place.
  */
-#include "gpu.h"
+#include "elements.h"
 
+#include "kernels/cuda/launch.h"
 #include "kernels/ref/ref.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- elements ---- */
-
-static float bits_as_float(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint32_t float_as_bits(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-/** A small float format with that many exponent and mantissa bits; as e4m3 has no infinity, `top`
- * is its largest number. */
-typedef struct format {
-    int mantissa, bias, bytes;
-    float top;
-} format;
-
-static const format formats[] = {[DN_CUDA_BF16] = {7, 127, 2, 0x1.fep127f},
-                                 [DN_CUDA_F16] = {10, 15, 2, 65504},
-                                 [DN_CUDA_E4M3] = {3, 7, 1, 448}};
-
-static float decode(const format *f, uint32_t bits) {
-    int width = 8 * f->bytes - 1;
-    uint32_t magnitude = bits & ((1u << width) - 1);
-    int exponent = (int)(magnitude >> f->mantissa);
-    float fraction = (float)(magnitude & ((1u << f->mantissa) - 1)) / (float)(1u << f->mantissa);
-    float x = exponent ? ldexpf(1 + fraction, exponent - f->bias) : ldexpf(fraction, 1 - f->bias);
-    return bits >> width ? -x : x;
-}
-
-/** To nearest, ties to even; beyond the top saturates. NaN is the format's largest pattern. */
-static uint32_t encode(const format *f, float x) {
-    uint32_t sign = (float_as_bits(x) >> 31) << (8 * f->bytes - 1);
-    float y = fabsf(x);
-    if (f == &formats[DN_CUDA_BF16] && y < 0x1p127f) { /* the upper half of a float */
-        uint32_t bits = float_as_bits(x);
-        return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    }
-    if (isnan(x)) {
-        return sign | ((1u << (8 * f->bytes - 1)) - 1);
-    }
-    y = y > f->top ? f->top : y;
-    int exponent = y > 0 ? ilogbf(y) : 1 - f->bias;
-    exponent = exponent < 1 - f->bias ? 1 - f->bias : exponent;
-    float unit = ldexpf(1, exponent - f->mantissa);
-    uint32_t steps = (uint32_t)nearbyintf(y / unit); /* of `unit`, hidden bit and all */
-    uint32_t bits = steps + ((uint32_t)(exponent + f->bias - 1) << f->mantissa);
-    return sign | bits;
-}
-
-static void get(dn_cuda_type type, const void *from, size_t n, float *out) {
-    const format *f = &formats[type];
-    if (type == DN_CUDA_F32) {
-        memcpy(out, from, n * sizeof *out);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = f->bytes == 1 ? ((const uint8_t *)from)[i] : ((const uint16_t *)from)[i];
-        out[i] = type == DN_CUDA_BF16 ? bits_as_float(bits << 16) : decode(f, bits);
-    }
-}
-
-static void put(dn_cuda_type type, const float *from, size_t n, void *out) {
-    const format *f = &formats[type];
-    if (type == DN_CUDA_F32) {
-        memmove(out, from, n * sizeof *from);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits = encode(f, from[i]);
-        if (f->bytes == 1) {
-            ((uint8_t *)out)[i] = (uint8_t)bits;
-        } else {
-            ((uint16_t *)out)[i] = (uint16_t)bits;
-        }
-    }
-}
-
 static float *taken(dn_cuda_type type, const void *from, size_t n) {
     float *out = malloc((n ? n : 1) * sizeof *out);
-    get(type, from, n, out);
+    test_elements_get(type, from, n, out);
     return out;
 }
 
@@ -108,10 +28,10 @@ static void finish(dn_cuda_type type, const float *y, size_t n, void *out, const
     }
     for (size_t i = 0; fp8->out && i < n; i++) {
         float scaled = y[i] * *fp8->factor;
-        put(DN_CUDA_E4M3, &scaled, 1, (uint8_t *)fp8->out + i);
+        test_elements_put(DN_CUDA_E4M3, &scaled, 1, (uint8_t *)fp8->out + i);
     }
     if (out) {
-        put(type, y, n, out);
+        test_elements_put(type, y, n, out);
     }
 }
 
@@ -125,15 +45,14 @@ int dn_cuda_round(const dn_cuda_round_args *a, cudaStream_t stream) {
     (void)stream;
     for (size_t i = 0; i < a->n; i++) {
         float y = a->x[i] * a->factor;
-        size_t bytes = a->type == DN_CUDA_F32 ? 4 : (size_t)formats[a->type].bytes;
-        put(a->type, &y, 1, (char *)a->out + i * bytes);
+        test_elements_put(a->type, &y, 1, (char *)a->out + i * test_element_bytes(a->type));
     }
     return 0;
 }
 
 int dn_cuda_widen(const dn_cuda_widen_args *a, cudaStream_t stream) {
     (void)stream;
-    get(a->type, a->x, a->n, a->out);
+    test_elements_get(a->type, a->x, a->n, a->out);
     return 0;
 }
 
@@ -205,80 +124,6 @@ int dn_cuda_starts(const dn_cuda_starts_args *a, cudaStream_t stream) {
         }
     }
     return 0;
-}
-
-static float *widened(dn_cuda_type type, const void *x, size_t n) {
-    float *out = malloc(n * sizeof *out);
-    dn_cuda_widen(&(dn_cuda_widen_args){.type = type, .n = n, .x = x, .out = out}, NULL);
-    return out;
-}
-
-static float *transposed(const float *w, size_t n, size_t k) {
-    float *out = malloc(n * k * sizeof *out);
-    for (size_t j = 0; j < n; j++) {
-        for (size_t l = 0; l < k; l++) {
-            out[l * n + j] = w[j * k + l];
-        }
-    }
-    return out;
-}
-
-/** One output a lane, so that the compiler need not change the order of a sum. */
-static void multiply_row(const float *restrict x, const float *restrict columns, size_t n, size_t k,
-                         float *restrict out) {
-    memset(out, 0, n * sizeof *out);
-    for (size_t l = 0; l < k; l++) {
-        for (size_t j = 0; j < n; j++) {
-            out[j] += x[l] * columns[l * n + j];
-        }
-    }
-}
-
-int test_gpu_product(const dn_gemm_shape *s, const dn_gemm_operands *o) {
-    size_t m = (size_t)s->m, n = (size_t)s->n, k = (size_t)s->k;
-    float *x = widened(s->in_type, o->x, m * k), *w = widened(s->in_type, o->w, n * k);
-    float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
-    float *out = malloc(m * n * sizeof *out);
-    float scale = o->x_scale ? *o->x_scale * *o->w_scale : 1;
-    float *columns = transposed(w, n, k);
-    for (size_t i = 0; i < m; i++) {
-        multiply_row(x + i * k, columns, n, k, out + i * n);
-        for (size_t j = 0; j < n; j++) {
-            out[i * n + j] = out[i * n + j] * scale + (bias ? bias[j] : 0);
-        }
-    }
-    int error = dn_cuda_round(&(dn_cuda_round_args){s->out_type, m * n, out, 1, o->out}, NULL);
-    free(columns);
-    free(x);
-    free(w);
-    free(bias);
-    free(out);
-    return error;
-}
-
-/** By what a library is told of the rows, and no more: each must be where its start says. */
-int test_gpu_fused(const dn_fused_shape *s, const dn_fused_operands *o) {
-    int hidden = s->heads * s->head_size, wrong = 0;
-    int32_t *row_start = calloc((size_t)s->n_rows + 1, sizeof *row_start);
-    for (int r = 0; r < s->n_rows; r++) {
-        row_start[r + 1] = row_start[r] + o->length[r];
-        wrong |= o->length[r] > s->longest || o->out_start[r] != row_start[r] * hidden ||
-                 o->qkv_start[r] != row_start[r] * 3 * hidden;
-    }
-    int error = wrong
-                    ? 1
-                    : dn_cuda_attention(&(dn_cuda_attention_args){.type = s->type,
-                                                                  .n_tokens = row_start[s->n_rows],
-                                                                  .n_rows = s->n_rows,
-                                                                  .hidden = hidden,
-                                                                  .heads = s->heads,
-                                                                  .longest = s->longest,
-                                                                  .row_start = row_start,
-                                                                  .qkv = o->qkv,
-                                                                  .out = o->out},
-                                        NULL);
-    free(row_start);
-    return error;
 }
 
 int dn_cuda_norm(const dn_cuda_norm_args *a, cudaStream_t stream) {

@@ -12,6 +12,7 @@
  *    after=N     in sum N: fault=E the communicator has failed, refuse=E the call to add up fails,
  *                dies=1 the process is killed, sleeps=1 it takes no part any more */
 #include "kernels/cuda/nccl.h"
+#include "elements.h"
 #include "gpu.h"
 
 #include <fcntl.h>
@@ -191,13 +192,12 @@ static void add_parts(const work *w) {
                     w->comm->rank, w->n, r, s->n);
             abort();
         }
-        dn_cuda_widen(&(dn_cuda_widen_args){.type = type, .n = w->n, .x = s->part, .out = part},
-                      NULL);
+        test_elements_get(type, s->part, w->n, part);
         for (size_t i = 0; i < w->n; i++) {
             sum[i] += part[i] + (float)(wanted.wrong && i == 0);
         }
     }
-    dn_cuda_round(&(dn_cuda_round_args){type, w->n, sum, 1, w->x}, NULL);
+    test_elements_put(type, sum, w->n, w->x);
     free(sum);
     free(part);
 }

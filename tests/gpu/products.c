@@ -1,0 +1,93 @@
+/* What the libraries of the GPU of gpu.c do: matrix products and attention of long rows. In plain C
+ * over elements; attention by whatever kernels are linked beside. */
+#include "elements.h"
+#include "gpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_AT_ONCE = 8 };
+
+static float *widened(dn_cuda_type type, const void *x, size_t n) {
+    float *out = malloc(n * sizeof *out);
+    test_elements_get(type, x, n, out);
+    return out;
+}
+
+static float *transposed(const float *w, size_t n, size_t k) {
+    float *out = malloc(n * k * sizeof *out);
+    for (size_t j = 0; j < n; j++) {
+        for (size_t l = 0; l < k; l++) {
+            out[l * n + j] = w[j * k + l];
+        }
+    }
+    return out;
+}
+
+/** Rows share what is read of w; each output's sum is one lane's and in order, so a row's bits are
+ * the same in any company. Without the sanitizers' looks at every number, which cost ten times the
+ * product. */
+__attribute__((no_sanitize("address", "undefined")))
+#if defined(__x86_64__)
+__attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+static void
+multiply_rows(const float *restrict x, const float *restrict columns, size_t m, size_t n, size_t k,
+              float *restrict out) {
+    memset(out, 0, m * n * sizeof *out);
+    for (size_t l = 0; l < k; l++) {
+        for (size_t i = 0; i < m; i++) {
+            for (size_t j = 0; j < n; j++) {
+                out[i * n + j] += x[i * k + l] * columns[l * n + j];
+            }
+        }
+    }
+}
+
+int test_gpu_product(const dn_gemm_shape *s, const dn_gemm_operands *o) {
+    size_t m = (size_t)s->m, n = (size_t)s->n, k = (size_t)s->k;
+    float *x = widened(s->in_type, o->x, m * k), *w = widened(s->in_type, o->w, n * k);
+    float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
+    float *out = malloc(m * n * sizeof *out);
+    float scale = o->x_scale ? *o->x_scale * *o->w_scale : 1;
+    float *columns = transposed(w, n, k);
+    for (size_t i = 0; i < m; i += ROWS_AT_ONCE) {
+        size_t rows = m - i < ROWS_AT_ONCE ? m - i : ROWS_AT_ONCE;
+        multiply_rows(x + i * k, columns, rows, n, k, out + i * n);
+    }
+    for (size_t i = 0; i < m * n; i++) {
+        out[i] = out[i] * scale + (bias ? bias[i % n] : 0);
+    }
+    test_elements_put(s->out_type, out, m * n, o->out);
+    free(columns);
+    free(x);
+    free(w);
+    free(bias);
+    free(out);
+    return 0;
+}
+
+/** By what a library is told of the rows, and no more: each must be where its start says. */
+int test_gpu_fused(const dn_fused_shape *s, const dn_fused_operands *o) {
+    int hidden = s->heads * s->head_size, wrong = 0;
+    int32_t *row_start = calloc((size_t)s->n_rows + 1, sizeof *row_start);
+    for (int r = 0; r < s->n_rows; r++) {
+        row_start[r + 1] = row_start[r] + o->length[r];
+        wrong |= o->length[r] > s->longest || o->out_start[r] != row_start[r] * hidden ||
+                 o->qkv_start[r] != row_start[r] * 3 * hidden;
+    }
+    int error = wrong
+                    ? 1
+                    : dn_cuda_attention(&(dn_cuda_attention_args){.type = s->type,
+                                                                  .n_tokens = row_start[s->n_rows],
+                                                                  .n_rows = s->n_rows,
+                                                                  .hidden = hidden,
+                                                                  .heads = s->heads,
+                                                                  .longest = s->longest,
+                                                                  .row_start = row_start,
+                                                                  .qkv = o->qkv,
+                                                                  .out = o->out},
+                                        NULL);
+    free(row_start);
+    return error;
+}

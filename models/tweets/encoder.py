@@ -138,7 +138,7 @@ def export(model, heads, directory):
     save_file({k: v.bfloat16().contiguous() for k, v in tensors.items()}, directory / "model.safetensors", {"format": "pt"})
     base = json.loads((base_dir() / "config.json").read_text())
     config = {k: base[k] for k in CONFIG_KEYS} | {"dtype": "bfloat16", "dunlin": {
-        "normalise": "tweeteval", "max_tokens": MAX_TOKENS, "pooling": ["cls", "mean"],
+        "normalise": "tweeteval", "max_tokens": MAX_TOKENS, "languages": ["en"], "pooling": ["cls", "mean"],
         "heads": [{"name": h.name, "labels": h.labels, "kind": h.kind} for h in heads]}}
     (directory / "config.json").write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n")
     tokenizer = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": None, "tokenize_chinese_chars": True,

@@ -42,7 +42,8 @@ equal "texts without a mood" "$("$DUNLIN" model score "$tmp/unsure" <"$tmp/texts
 "$DUNLIN" model describe "$tmp/unsure" | grep -q '^head     mood .*good, und below 0.999$' || fail "describe: threshold"
 
 make_corpus "$tmp/corpus.jsonl"
-tweets "$tmp/corpus.jsonl" "$tmp/run" --set max_bad=50% --set enrich.model.path="$tmp/unsure" --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary"
+sed '/- linear:/d' jobs/tweets.yaml >"$tmp/job.yaml"
+job_file=$tmp/job.yaml tweets "$tmp/corpus.jsonl" "$tmp/run" --set max_bad=50% --set enrich.model.path="$tmp/unsure" --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary"
 rows=$(grep -o '"rows_out":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)
 equal "undecided in the summary" "$(grep -o '"labels_undecided":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)" "$rows"
 equal "undecided in the topic" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -c '"mood":"und"')" "$rows"

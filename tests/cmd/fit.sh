@@ -68,7 +68,7 @@ fit --examples "$tmp/mine.jsonl" --kind ngrams --out "$tmp/grams" >"$tmp/out" ||
 grep -q '^chosen: n-grams$' "$tmp/out" || fail "kind: $(cat "$tmp/out")"
 grep -q '^chosen: encoder$' "$tmp/first" || fail "kind: $(cat "$tmp/first")"
 equal "files" "$(cd "$tmp/grams" && echo *)" "config.json model.safetensors"
-sed "s|- clean$|&\n      - linear: {path: $tmp/grams}|" jobs/tweets.yaml >"$tmp/linear.yaml"
+sed "s|- linear: .*|- linear: {path: $tmp/grams}|" jobs/tweets.yaml >"$tmp/linear.yaml"
 printf '{"id":"%s","created_at":"Mon Oct 02 12:00:00 +0000 2017","text":"%s","lang":"en"}\n' 1 'a cat sat on mat number 9' 2 'please send 77 dollars to the bank' \
     3 'will it rain hard in 4 days' >"$tmp/three.jsonl"
 job_file=$tmp/linear.yaml tweets "$tmp/three.jsonl" "$tmp/linear" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null || fail "a job with linear"
@@ -77,7 +77,7 @@ equal "labels by n-grams" "$(cat "$tmp"/linear/topics/tweets.enriched/*.jsonl | 
 sed "s|path: $tmp/grams|path: $tmp/keep_grams|" "$tmp/linear.yaml" >"$tmp/keep.yaml"
 job_file=$tmp/keep.yaml tweets "$tmp/three.jsonl" "$tmp/linear_keep" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary" || fail "a job with linear and a threshold"
 equal "undecided by n-grams" "$(cat "$tmp"/linear_keep/topics/tweets.enriched/*.jsonl | grep -c '"topic":"und"')" 3
-sed "s|- clean$|&\n      - linear: {path: tests/data/tiny}|" jobs/tweets.yaml >"$tmp/wrong.yaml"
+sed "s|- linear: .*|- linear: {path: tests/data/tiny}|" jobs/tweets.yaml >"$tmp/wrong.yaml"
 status=0
 "$DUNLIN" check "$tmp/wrong.yaml" --replay "$tmp/three.jsonl" --broker none --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null 2>"$tmp/err" || status=$?
 equal "status of linear on an encoder" "$status" 65

@@ -50,7 +50,7 @@ sed -i 's/"name": "topic"/"name": "topic", "undecided_below": 0.999/' "$tmp/gram
 "$DUNLIN" model describe "$tmp/grams" >"$tmp/out"
 said ", temperature [0-9.]+, und below 0.999$"
 printf '{"id":"%s","created_at":"Mon Oct 02 12:00:00 +0000 2017","text":"%s","lang":"en"}\n' 1 'a cat sat on mat number 9' 2 'please send 77 dollars to the bank' >"$tmp/two.jsonl"
-sed "s|- clean$|&\n      - linear: {path: $tmp/grams}\n      - linear: {path: $tmp/grams, prefix: again}|" jobs/tweets.yaml >"$tmp/linear.yaml"
+sed "s|- linear: .*|- linear: {path: $tmp/grams}\n      - linear: {path: $tmp/grams, prefix: again}|" jobs/tweets.yaml >"$tmp/linear.yaml"
 job_file=$tmp/linear.yaml tweets "$tmp/two.jsonl" "$tmp/run" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary" || fail "a job"
 equal "undecided" "$(grep -o '"labels_undecided":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)" 4
 equal "labels" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -c '"topic":"und".*"again.topic":"und"')" 2

@@ -8,7 +8,7 @@ for i in $(seq 30); do
     printf '{"text": "send %d dollars to the bank", "label": "money"}\n' $((13 * i))
 done >"$tmp/examples.jsonl"
 "$DUNLIN" model fit tests/data/tiny --backend ref --head topic --examples "$tmp/examples.jsonl" --kind ngrams --out "$tmp/grams" >/dev/null || fail "fit"
-sed "s|- clean$|&\n      - linear: {path: $tmp/grams}|" jobs/tweets.yaml >"$tmp/linear.yaml"
+sed "s|- linear: .*|- linear: {path: $tmp/grams}|" jobs/tweets.yaml >"$tmp/linear.yaml"
 
 # stream FIRST SECOND: 3,000 tweets and 3,000 more, of which so many in 100 are about cats
 stream() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # jobs/languages.yaml with the shipped models on n-grams and the tiny encoder for English: who scores what, what is counted,
-# and that neither ranks nor batches change it.
+# and that neither ranks nor batches change it. The shipped encoder names its language itself.
 . tests/jobs/lib.sh
 job_file=jobs/languages.yaml
 corpus=$tmp/corpus.jsonl out=$tmp/out
@@ -17,7 +17,7 @@ cat >"$corpus" <<'END'
 {"id": 6, "text": "8 9 10"}
 {"id": 7, "text": "Das ist wirklich furchtbar, ich bin sehr traurig und enttäuscht von euch"}
 END
-options=(--set enrich.model.path=tests/data/tiny --set enrich.tokenise.vocabulary=tests/data/tiny)
+options=(--set enrich.model.path=tests/data/tiny --set enrich.tokenise.vocabulary=tests/data/tiny --set enrich.model.languages=en)
 
 # labels OUT ID: what tweets.enriched says of a record
 labels() { cat "$1"/topics/tweets.enriched/*.jsonl | grep "\"id\":$2," | grep -o '"labels":{[^}]*}'; }

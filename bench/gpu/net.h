@@ -6,7 +6,7 @@
 
 typedef struct net_shape {
     const char *name;
-    int hidden, layers, heads, intermediate;
+    int hidden, layers, heads, intermediate, vocabulary;
 } net_shape;
 
 typedef struct net {
@@ -17,17 +17,17 @@ typedef struct net {
     const dn_kernels *kernels;
 } net;
 
-enum { NET_VOCABULARY = 30522, NET_POSITIONS = 512, NET_LABELS = 3 };
+enum { NET_POSITIONS = 512, NET_LABELS = 3 };
 
 /** The same seed gives the same weights on every table. Ends the program where it fails. */
-void net_open(net *net, const net_shape *shape, const dn_kernels *kernels, int max_tokens,
+void net_open(net *n, const net_shape *shape, const dn_kernels *kernels, int max_tokens,
               int max_rows);
-void net_close(net *net);
+void net_close(net *n);
 
 /** How many batches may be under way. */
-int net_depth(const net *net);
-void net_submit(net *net, int flight, const dn_batch *batch);
-void net_wait(net *net, int flight, float *score, dn_pass_times *times);
+int net_depth(const net *n);
+void net_submit(net *n, int flight, const dn_batch *batch);
+void net_wait(net *n, int flight, float *score, dn_pass_times *times);
 
 /** 2 for each multiply-add of layers and attention. */
 double net_flops(const net_shape *shape, const dn_batch *batch);

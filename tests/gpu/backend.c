@@ -328,8 +328,7 @@ static dn_status attend_twice(dn_lane *lane, const float *qkv, float *out) {
     const dn_kernels *kernels = table(BF16);
     const float *score;
     dn_pass_times times;
-    dn_pass pass = {
-        .n_tokens = LONG + 20, .n_rows = 2, .token = token, .row_start = row_start};
+    dn_pass pass = {.n_tokens = LONG + 20, .n_rows = 2, .token = token, .row_start = row_start};
     DN_TRY(kernels->device->begin(lane, &pass));
     for (int layer = 0; layer < 2 && !pass.known; layer++) {
         kernels->attention(&(dn_attention_args){.n_tokens = pass.n_tokens,

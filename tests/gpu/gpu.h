@@ -16,6 +16,7 @@ typedef struct test_gpu {
     char fails[32];                    /**< the launch that fails: "attention", "product" ... */
     int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
     int lasts; /**< nonzero: it does so when it is run once more than that many times */
+    int wrong; /**< nonzero: matrix products give numbers that are too large */
     int late;  /**< nonzero: streams do nothing before somebody waits for it */
 
     /* what happened */
@@ -47,5 +48,7 @@ struct CUstream_st {
 
 /** One H200 with nothing wrong. */
 void test_gpu_reset(void);
+/** Fields of test_gpu_state by DN_TEST_GPU. */
+void test_gpu_read_environment(void);
 
 #endif

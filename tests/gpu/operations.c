@@ -330,7 +330,8 @@ static void check_score(const char *name) {
                                       {6, 39, DN_UNIT_LENGTH}},
                           .out_begin = BEGIN,
                           .out_stride = STRIDE};
-    float *x = random_floats(LAYOUT_ROWS * WIDTH, 4), *before = random_floats(LAYOUT_ROWS * STRIDE, 1);
+    float *x = random_floats(LAYOUT_ROWS * WIDTH, 4),
+          *before = random_floats(LAYOUT_ROWS * STRIDE, 1);
     output want = output_new(LAYOUT_ROWS * STRIDE);
     memcpy(want.at, before, want.n * sizeof *before);
     for (int r = 0; r < LAYOUT_ROWS; r++) {
@@ -349,7 +350,8 @@ static void check_score(const char *name) {
     free(x), free(before);
 }
 
-/** Numbers that e4m3 holds once they are scaled by a power of two, the largest of them 1.75 `unit`. */
+/** Numbers that e4m3 holds once they are scaled by a power of two, the largest of them 1.75 `unit`.
+ */
 static float *narrow_numbers(size_t n, float unit) {
     float *x = random_floats(n, 1.7f * unit);
     for (size_t i = 0; i < n; i++) {
@@ -407,8 +409,8 @@ static void check_narrow(const char *name, int k, int n) {
     for (size_t i = 0; i < product(s.n_tokens, k); i++) {
         x[i] = fmaxf(x[i], 0);
     }
-    s.ref->linear(&(dn_linear_args){
-        .n_tokens = s.n_tokens, .x = x, .weight = &theirs, .out = want.at});
+    s.ref->linear(
+        &(dn_linear_args){.n_tokens = s.n_tokens, .x = x, .weight = &theirs, .out = want.at});
     expect_equal(&s, "linear in e4m3", DN_ELEMENTS, out, 2, &want);
     end(&s);
     dn_weight_free(&same), dn_weight_free(&weight), dn_weight_free(&theirs);

@@ -6,7 +6,7 @@
 Authors tag what they advertise: hashtags alone would leave half of all texts without a topic, and nearly none in daily life. What
 share of tweets is about a topic is taken from the Greek and Japanese gold of TweetTopic-XL, 400 texts which nothing is judged by;
 the tweets to hold it against are 4,000 train texts of sentiment, irony, offensive and emotion. A bias is raised until that share of
-them lies above 0.5, and never lowered: authors leave tags out but hardly invent them, and sentiment's texts were searched for by
+them is said, and never lowered: authors leave tags out but hardly invent them, and sentiment's texts were searched for by
 names of teams. Ranks within a topic, and so average precision, stay as they are. The file is written whole or not at all; a second run
 changes nothing. Standard library and numpy.
 """
@@ -64,16 +64,16 @@ def main():
     parser.set_defaults(backend="fp32")
     args = parser.parse_args()
     heads = {head["name"]: head for head in json.loads((args.model / "config.json").read_text())["dunlin"]["heads"]}
-    labels, temperature = heads["topic"]["labels"], heads["topic"].get("temperature", 1)
+    labels, temperature, shift = heads["topic"]["labels"], heads["topic"].get("temperature", 1), heads["topic"].get("shift", 0)
     share = priors(pathlib.Path(args.data))
     score = Program(args).scores("topic", labels, pool(args.suites / "tweets.train.jsonl"))
     score = score.clip(1e-7, 1 - 1e-7)
-    logits = temperature * np.log(score / (1 - score))
+    logits = temperature * np.log(score / (1 - score)) - shift
     path = args.model / "model.safetensors"
     weights = path.read_bytes()
     _, bias = read_bias(weights, "heads.topic.bias")
     moved = np.array([min(0, np.quantile(logits[:, k], 1 - share[label])) for k, label in enumerate(labels)], np.float32)
-    for label, shift, said in zip(labels, moved, (score > 0.5).mean(0)):
+    for label, shift, said in zip(labels, moved, (logits > 0).mean(0)):
         print(f"{label:26}{100 * said:6.1f} % of {len(score)} tweets, wanted {100 * share[label]:5.1f} %: bias {-shift:+.2f}")
     part = path.with_name(path.name + ".part")
     part.write_bytes(with_bias(weights, "heads.topic.bias", bias - moved))

@@ -138,7 +138,7 @@ static void decide_one(const judging *j, const dn_model_head *head, const float 
 static void decide_each(const judging *j, const dn_model_head *head, const float *score,
                         dn_judged *to) {
     for (int i = 0; i < head->n_labels; i++) {
-        j->decided[i] = score[i] > 0.5f;
+        j->decided[i] = score[i] > head->said_above;
         to->confidence[to->n_decisions] = score[i];
         to->right[to->n_decisions++] = j->right[i];
     }

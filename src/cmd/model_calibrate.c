@@ -1,10 +1,11 @@
-/** `dunlin model calibrate`: a temperature for each head, fitted on labelled texts. */
+/** `dunlin model calibrate`: a temperature for each head, and a shift where texts have several
+ * labels, fitted on labelled texts. */
 #include "base/hash.h"
 #include "base/home.h"
 #include "base/memory.h"
 #include "cmd/eval.h"
 #include "io/json.h"
-#include "model/temperature.h"
+#include "model/scaling.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,8 +18,8 @@ enum { SEED = 1, NOISE_DRAWS = 100, MAX_CONFIG_BYTES = 4 << 20 };
 typedef struct fitting {
     const char *head;
     dn_logits logits;
-    double temperature;              /**< on top of the one that the weights have already, */
-    double stored;                   /**< and both together */
+    dn_scaling scaling;              /**< on top of the one that the weights have already, */
+    dn_scaling stored;               /**< and both together */
     double error[2], loss[2], noise; /**< before, after */
 } fitting;
 
@@ -30,7 +31,7 @@ static int half_of(size_t row) {
     return (int)(dn_hash64((dn_span){(const char *)&number, sizeof number}, SEED) & 1);
 }
 
-static double fit_half(const fitting *f, int half) {
+static dn_scaling fit_half(const fitting *f, int half) {
     size_t width = (size_t)f->logits.n_labels, n = 0;
     float *logit = dn_alloc_array(f->logits.n * width, sizeof *logit);
     bool *right = dn_alloc_array(f->logits.n * width, sizeof *right);
@@ -42,10 +43,10 @@ static double fit_half(const fitting *f, int half) {
         }
     }
     dn_logits part = {f->logits.kind, f->logits.n_labels, n, logit, right};
-    double temperature = dn_temperature_fit(&part);
+    dn_scaling scaling = dn_scaling_fit(&part);
     free(logit);
     free(right);
-    return temperature;
+    return scaling;
 }
 
 /** Confidences and whether they were right, as model eval counts them. */
@@ -55,7 +56,7 @@ typedef struct decisions {
     size_t n;
 } decisions;
 
-static void decide(const fitting *f, size_t row, double temperature, decisions *to) {
+static void decide(const fitting *f, size_t row, dn_scaling by, decisions *to) {
     int n = f->logits.n_labels, best = 0;
     const float *z = f->logits.logit + row * (size_t)n;
     const bool *right = f->logits.right + row * (size_t)n;
@@ -64,9 +65,10 @@ static void decide(const fitting *f, size_t row, double temperature, decisions *
         best = z[i] > z[best] ? i : best;
     }
     for (int i = 0; i < n; i++) {
-        sum += exp(((double)z[i] - (double)z[best]) / temperature);
+        sum += exp(((double)z[i] - (double)z[best]) / by.temperature);
         if (f->logits.kind == DN_HEAD_SIGMOID) {
-            to->confidence[to->n] = (float)(1 / (1 + exp(-(double)z[i] / temperature)));
+            to->confidence[to->n] =
+                (float)(1 / (1 + exp(-((double)z[i] + by.shift) / by.temperature)));
             to->right[to->n++] = right[i];
         }
     }
@@ -76,32 +78,33 @@ static void decide(const fitting *f, size_t row, double temperature, decisions *
     }
 }
 
-/** Whether so few decisions can tell the temperature from none: the likelihood ratio test of one
- * parameter, at 5 %. Without it the head of 374 texts is moved by chance alone. source  Wilks 1938
+/** Whether so few decisions can tell the scaling from none: the likelihood ratio test of its one or
+ * two parameters, at 5 %. Without it the head of 374 texts is moved by chance alone. source  Wilks
+ * 1938
  */
 static bool is_certain(const fitting *f, size_t n_decisions) {
-    const double chi_square = 3.841;
+    const double chi_square = f->logits.kind == DN_HEAD_SIGMOID ? 5.991 : 3.841;
     return 2 * (f->loss[0] - f->loss[1]) * (double)n_decisions > chi_square;
 }
 
-/** Every text is judged by the temperature that the other half of the texts gave. */
+/** Every text is judged by the scaling that the other half of the texts gave. */
 static dn_status fit(fitting *f, const char *dir) {
-    double of_half[2] = {fit_half(f, 0), fit_half(f, 1)};
+    dn_scaling none = {1, 0}, of_half[2] = {fit_half(f, 0), fit_half(f, 1)};
     size_t most = f->logits.n * (size_t)f->logits.n_labels;
     decisions to = {dn_alloc_array(most, sizeof(float)), dn_alloc_array(most, sizeof(bool)), 0};
     for (int after = 0; after < 2; after++) {
         to.n = 0;
         for (size_t row = 0; row < f->logits.n; row++) {
-            decide(f, row, after ? of_half[!half_of(row)] : 1, &to);
+            decide(f, row, after ? of_half[!half_of(row)] : none, &to);
         }
         f->error[after] = dn_calibration_error(to.confidence, to.right, to.n);
     }
     f->noise = dn_calibration_noise(to.confidence, to.n, NOISE_DRAWS, SEED);
-    f->temperature = dn_temperature_fit(&f->logits);
-    f->loss[0] = dn_temperature_loss(&f->logits, 1);
-    f->loss[1] = dn_temperature_loss(&f->logits, f->temperature);
+    f->scaling = dn_scaling_fit(&f->logits);
+    f->loss[0] = dn_scaling_loss(&f->logits, none);
+    f->loss[1] = dn_scaling_loss(&f->logits, f->scaling);
     if (!is_certain(f, to.n)) {
-        f->temperature = 1;
+        f->scaling = none;
         f->loss[1] = f->loss[0];
         f->error[1] = f->error[0];
     }
@@ -169,20 +172,31 @@ static dn_status find_object(const dn_json_at *dunlin, const char *name, dn_json
     return dn_json_fail(heads, "has no head \"%s\"", name);
 }
 
+static double rounded(double x, double least, double most) {
+    return round(1e4 * fmin(fmax(x, least), most)) / 1e4;
+}
+
 static dn_status put(const dn_json_at *dunlin, fitting *f) {
     dn_json_at heads, object, at;
-    double old = 1;
+    dn_scaling old = {1, 0};
     DN_TRY(find_object(dunlin, f->head, &heads, &object));
     if (dn_json_find(&object, "temperature", &at)) {
-        DN_TRY(dn_json_real(&at, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX, &old));
+        DN_TRY(dn_json_real(&at, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX, &old.temperature));
     }
-    if (f->temperature == 1) {
+    if (dn_json_find(&object, "shift", &at)) {
+        DN_TRY(dn_json_real(&at, -DN_SHIFT_MAX, DN_SHIFT_MAX, &old.shift));
+    }
+    if (f->scaling.temperature == 1 && f->scaling.shift == 0) {
         f->stored = old;
         return DN_OK;
     }
-    double value = fmin(fmax(old * f->temperature, DN_TEMPERATURE_MIN), DN_TEMPERATURE_MAX);
-    f->stored = round(1e4 * value) / 1e4;
-    dn_json_put_real(&object, "temperature", f->stored);
+    dn_scaling both = dn_scaling_of_both(old, f->scaling);
+    f->stored.temperature = rounded(both.temperature, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX);
+    f->stored.shift = rounded(both.shift, -DN_SHIFT_MAX, DN_SHIFT_MAX);
+    dn_json_put_real(&object, "temperature", f->stored.temperature);
+    if (f->stored.shift != 0) {
+        dn_json_put_real(&object, "shift", f->stored.shift);
+    }
     return DN_OK;
 }
 
@@ -213,19 +227,19 @@ done:
 /* ---- the whole ---- */
 
 static void print(const fitting *list, int n, const char *dir) {
-    printf("%-14s %6s %12s %17s %25s\n", "head", "texts", "temperature", "loss",
+    printf("%-14s %6s %12s %7s %17s %25s\n", "head", "texts", "temperature", "shift", "loss",
            "calibration error");
     for (int i = 0; i < n; i++) {
         const fitting *f = &list[i];
-        printf("%-14s %6zu %12.3f %7.4f to %6.4f %7.3f to %5.3f (%5.3f)\n", f->head, f->logits.n,
-               f->stored, f->loss[0], f->loss[1], f->error[0], f->error[1], f->noise);
+        printf("%-14s %6zu %12.3f %7.3f %7.4f to %6.4f %7.3f to %5.3f (%5.3f)\n", f->head,
+               f->logits.n, f->stored.temperature, f->stored.shift, f->loss[0], f->loss[1],
+               f->error[0], f->error[1], f->noise);
     }
-    printf("Temperatures are fitted on all texts and stand in %s/config.json; each text's error is "
-           "by the one of the "
-           "other\nhalf. In brackets: what chance alone makes of so few texts. A head whose texts "
-           "cannot tell a "
-           "temperature from\nnone (5 %%) stays as it is.\n",
-           dir);
+    printf(
+        "Both are fitted on all texts and stand in %s/config.json; each text's error is by those "
+        "of the other\nhalf. In brackets: what chance alone makes of so few texts. A head whose "
+        "texts cannot tell a scaling from\nnone (5 %%) stays as it is.\n",
+        dir);
 }
 
 static dn_status calibrate(const dn_suite *suite, dn_eval_side *side) {

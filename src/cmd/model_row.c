@@ -17,7 +17,7 @@ static void write_label(const row_scores *s, const dn_model_head *head, dn_out *
 static void write_labels(const row_scores *s, const dn_model_head *head, dn_out *out) {
     dn_out_open(out, '[');
     for (int i = 0; i < head->n_labels; i++) {
-        if (s->row[head->begin + i] > 0.5f) {
+        if (s->row[head->begin + i] > head->said_above) {
             dn_out_string(out, dn_span_of(head->labels[i]));
         }
     }

@@ -165,13 +165,13 @@ static dn_status need_floats(const dn_gram_model *model, const dn_model_head *he
     return dn_safetensors_need(model->file, tensor, n_dims, dim, out);
 }
 
-/** Row i of a head's tensor, less its temperature. */
+/** Row i of a head's tensor, scaled; a shift is for the bias alone. */
 static dn_status read_row(const dn_gram_model *model, const dn_model_head *head,
-                          const dn_tensor *tensor, uint64_t i, float *to) {
+                          const dn_tensor *tensor, uint64_t i, float shift, float *to) {
     uint64_t n = (uint64_t)head->n_labels;
     DN_TRY(dn_tensor_floats(model->file, tensor, i * n, n, to));
     for (uint64_t k = 0; k < n; k++) {
-        to[k] /= head->temperature;
+        to[k] = (to[k] + shift) / head->temperature;
     }
     return DN_OK;
 }
@@ -181,10 +181,10 @@ static dn_status read_head_weights(dn_gram_model *model, const dn_model_head *he
     uint64_t dim[] = {bucket->n_elements, (uint64_t)head->n_labels};
     DN_TRY(need_floats(model, head, "bias", 1, dim + 1, &bias));
     DN_TRY(need_floats(model, head, "weight", 2, dim, &weight));
-    DN_TRY(read_row(model, head, bias, 0, model->bias + head->begin));
+    DN_TRY(read_row(model, head, bias, 0, head->shift, model->bias + head->begin));
     for (uint64_t i = 0; i < bucket->n_elements; i++) {
         float *row = model->weight + model->row[bucket_at(bucket, i)];
-        DN_TRY(read_row(model, head, weight, i, row + head->begin));
+        DN_TRY(read_row(model, head, weight, i, 0, row + head->begin));
     }
     return DN_OK;
 }

@@ -3,9 +3,10 @@
 #include "model/config.h"
 
 #include "base/memory.h"
+#include "model/scaling.h"
 #include "model/sentences.h"
-#include "model/temperature.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ static void add_head(dn_config *config, const char *name, dn_head_kind kind, con
                                                                   .labels = labels,
                                                                   .n_labels = (int)n,
                                                                   .temperature = 1,
+                                                                  .said_above = 0.5f,
                                                                   .sure_above = 1};
 }
 
@@ -184,13 +186,19 @@ static dn_status read_embedding(const dn_json_at *head, dn_config *config, const
  * the checkpoint's head. */
 static dn_status read_decision(const dn_json_at *object, dn_config *config) {
     dn_model_head *head = &config->model_head[config->n_model_heads - 1];
-    double temperature = 1, below = 0, above = 1;
+    double temperature = 1, shift = 0, below = 0, above = 1;
     dn_json_at at;
     if (dn_json_find(object, "temperature", &at)) {
         if (head->kind > DN_HEAD_SIGMOID) {
             return dn_json_fail(&at, "is for heads of kind softmax and sigmoid");
         }
         DN_TRY(dn_json_real(&at, DN_TEMPERATURE_MIN, DN_TEMPERATURE_MAX, &temperature));
+    }
+    if (dn_json_find(object, "shift", &at)) {
+        if (head->kind != DN_HEAD_SIGMOID) {
+            return dn_json_fail(&at, "is for heads of kind sigmoid");
+        }
+        DN_TRY(dn_json_real(&at, -DN_SHIFT_MAX, DN_SHIFT_MAX, &shift));
     }
     if (dn_json_find(object, "undecided_below", &at)) {
         if (head->kind > DN_HEAD_SIGMOID) {
@@ -208,6 +216,8 @@ static dn_status read_decision(const dn_json_at *object, dn_config *config) {
     }
     head->sure_above = (float)above;
     head->temperature = (float)temperature;
+    head->shift = (float)shift;
+    head->said_above = (float)(1 / (1 + exp(-shift / temperature)));
     head->undecided_below = (float)below;
     return DN_OK;
 }

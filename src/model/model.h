@@ -31,9 +31,10 @@ typedef struct dn_model_head {
     int n_labels;              /**< its columns */
     const char *const *labels; /**< NULL for an embedding; behind the last stands DN_UNDECIDED */
     int begin;                 /**< its first column in the score rows, or in the token scores */
-    float temperature;         /**< what its logits are divided by: already in its weights */
+    float shift, temperature;  /**< (logits + shift) / temperature: both already in its weights */
+    float said_above;          /**< sigmoid: each label that is more probable is said */
     float undecided_below;     /**< a text whose best label is less probable has none */
-    float sure_above;          /**< of a linear model before an encoder: model/cascade.h; 1: never */
+    float sure_above; /**< of a linear model before an encoder: model/cascade.h; 1: never */
 } dn_model_head;
 
 #define DN_UNDECIDED "und"
@@ -48,8 +49,8 @@ int dn_head_decide(const dn_model_head *head, const float *score);
 typedef struct dn_model_info {
     const char *dir, *architecture; /**< model_type: "bert" ... */
     int hidden, layers, heads, intermediate, vocabulary, max_positions, max_tokens;
-    int windows, overlap;  /**< of a text longer than max_tokens, see below; 1: it is cut */
-    int longest;           /**< tokens of a row at most: max_tokens x windows */
+    int windows, overlap; /**< of a text longer than max_tokens, see below; 1: it is cut */
+    int longest;          /**< tokens of a row at most: max_tokens x windows */
     int n_model_heads;
     const dn_model_head *model_head;
     int score_width;       /**< columns of a text: softmax and sigmoid heads, then embeddings */
@@ -139,8 +140,8 @@ dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const 
 dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
                         dn_pass_times *times);
 
-/** Whether dn_model_wait would not block: the oldest batch is done, or has failed. Requires one under
- * way. On the host, where wait does the work: true. */
+/** Whether dn_model_wait would not block: the oldest batch is done, or has failed. Requires one
+ * under way. On the host, where wait does the work: true. */
 bool dn_workspace_is_done(const dn_workspace *workspace);
 
 /** Called after the embedding (layer 0) and each layer with its hidden states [T][H]: for goldens.

@@ -23,7 +23,7 @@ typedef struct loader {
 typedef struct block {
     char name[MAX_NAME];
     dn_slice rows;
-    float divisor; /**< of weights and bias; 0: they are taken as they are */
+    const dn_model_head *head; /**< whose scaling they get; NULL: they are taken as they are */
 } block;
 
 static float *floats(size_t n) {
@@ -126,9 +126,9 @@ static dn_status read_bias(loader *load, const char *owner, dn_slice rows, float
     return status;
 }
 
-static void divide(float *x, size_t n, float divisor) {
+static void scale(float *x, size_t n, float shift, float temperature) {
     for (size_t i = 0; i < n; i++) {
-        x[i] /= divisor;
+        x[i] = (x[i] + shift) / temperature;
     }
 }
 
@@ -138,9 +138,10 @@ static dn_status read_blocks(loader *load, const block *blocks, int n_blocks, dn
         dn_slice rows = blocks[i].rows;
         DN_TRY(read_slice(load, blocks[i].name, rows, columns, matrix));
         DN_TRY(read_bias(load, blocks[i].name, rows, bias));
-        if (blocks[i].divisor != 0) {
-            divide(matrix, (size_t)rows.n * (size_t)columns.n, blocks[i].divisor);
-            divide(bias, (size_t)rows.n, blocks[i].divisor);
+        const dn_model_head *head = blocks[i].head;
+        if (head) {
+            scale(matrix, (size_t)rows.n * (size_t)columns.n, 0, head->temperature);
+            scale(bias, (size_t)rows.n, head->shift, head->temperature);
         }
         matrix += (size_t)rows.n * (size_t)columns.n;
         bias += rows.n;
@@ -240,8 +241,8 @@ static dn_status read_layer(loader *load, int index, dn_layer *out) {
     DN_TRY(read_qkv(load, layer, inputs_of(load, index, DN_QKV), &out->qkv));
     DN_TRY(read_one(load, layer, family->attention_out, hidden, load->shard->width,
                     inputs_of(load, index, DN_OUT), &out->out));
-    DN_TRY(read_one(load, layer, family->up, inner, hidden, inputs_of(load, index, DN_UP),
-                    &out->up));
+    DN_TRY(
+        read_one(load, layer, family->up, inner, hidden, inputs_of(load, index, DN_UP), &out->up));
     DN_TRY(read_one(load, layer, family->down, hidden, inner, inputs_of(load, index, DN_DOWN),
                     &out->down));
     DN_TRY(read_layer_norm(load, layer, family->attention_norm, &out->attention_norm));
@@ -271,7 +272,7 @@ static dn_status read_embeddings(loader *load, dn_weights *out) {
     return read_norm(load, norm, config->embedding, &out->embedding_norm);
 }
 
-/** A head's temperature is in its weights and bias, so that no backend has to know of it.
+/** A head's scaling is in its weights and bias, so that no backend has to know of it.
  * The heads of one matrix: those on texts, or those on tokens. */
 static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out) {
     const dn_config *config = load->config;
@@ -281,7 +282,7 @@ static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out
         const dn_model_head *head = &config->model_head[i];
         if (head->kind != DN_HEAD_EMBEDDING && (head->kind == DN_HEAD_TOKENS) == tokens) {
             blocks[n].rows = dn_slice_whole(head->n_labels);
-            blocks[n].divisor = head->temperature;
+            blocks[n].head = head;
             dn_config_head_tensor(config, head, MAX_NAME, blocks[n++].name);
         }
     }

@@ -74,7 +74,39 @@ cp "$tmp/fitted/config.json" "$tmp/once.json"
 temperature() { grep -o '"temperature": [0-9.]*' "$1" | cut -d' ' -f2; }
 awk "BEGIN { exit !($(temperature "$tmp/fitted/config.json") / $(temperature "$tmp/once.json") < 1.01) }" || fail "a second fit goes on: $(temperature "$tmp/once.json") to $(temperature "$tmp/fitted/config.json"): $(cat "$tmp/out")"
 
+# several labels a text, said by hashtags twice as often as by readers: the scores come down, what is said stays
+several() { sed -i '/"name": "mood"/,/}/s/"kind": "softmax"/"kind": "sigmoid"/' "$tmp/$1/config.json"; }
+cp -r tests/data/tiny "$tmp/several" && several several
+said() { "$DUNLIN" model score "$1" --backend ref <"$tmp/texts" | grep -o '"mood":\[[^]]*\]'; }
+"$DUNLIN" model score "$tmp/several" --backend ref <"$tmp/texts" | grep -o '"scores":.*' | sed 's/[^0-9.,]*//g' |
+    awk -F, -v OFS=, '{ print $1, $2, $3 }' >"$tmp/scores"
+paste -d '\t' "$tmp/texts" "$tmp/scores" | awk -F '\t' -v names='bad neutral good' '
+    BEGIN { split(names, name, " "); seed = 1 }
+    {
+        split($2, score, ",")
+        labels = ""
+        for (k = 1; k <= 3; k++) {
+            logit = log(score[k] / (1 - score[k])) - 1.5
+            seed = (seed * 16807) % 2147483647
+            if (seed / 2147483647 < 1 / (1 + exp(-logit))) { labels = labels (labels ? ", " : "") "\"" name[k] "\"" }
+        }
+        printf "{\"task\": \"mood\", \"text\": \"%s\", \"labels\": [%s]}\n", $1, labels
+    }' >"$tmp/several.jsonl"
+cp -r "$tmp/several" "$tmp/shifted"
+"$DUNLIN" model calibrate "$tmp/shifted" "$tmp/several.jsonl" --backend ref >"$tmp/out" || fail "calibrate with several labels"
+shift_of() { grep -o '"shift": [-0-9.]*' "$1/config.json" | cut -d' ' -f2; }
+awk "BEGIN { exit !($(shift_of "$tmp/shifted") < -0.7 && $(shift_of "$tmp/shifted") > -3) }" || fail "a shift of $(shift_of "$tmp/shifted"): $(cat "$tmp/out")"
+equal "what is said under a shift" "$(said "$tmp/shifted")" "$(said "$tmp/several")"
+"$DUNLIN" model describe "$tmp/shifted" | grep -q '^head     mood .*, shift -[0-9.]*, said above 0\.[0-9]*$' || fail "describe: shift"
+for backend in cpu int8; do
+    equal "a shift in $backend" "$("$DUNLIN" model compare "$tmp/shifted" --against ref --backend $backend --texts "$tmp/texts" >/dev/null; echo $?)" 0
+done
+
 # what cannot be
+copy moved "$mood\"shift\": 1,/"
+copy far "$mood\"shift\": -21,/" && several far
+model_refused 65 'shift: is for heads of kind sigmoid' describe "$tmp/moved"
+model_refused 65 'shift: is -21, expected -20 to 20' describe "$tmp/far"
 copy cold "$mood\"temperature\": 0,/"
 copy proud "$mood\"undecided_below\": 1.5,/"
 copy known "$mood\"undecided_below\": 0.5,/; s/\"neutral\"/\"und\"/"

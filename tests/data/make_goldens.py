@@ -82,7 +82,7 @@ class Reference:
         tensors = {k: v.double() for k, v in load_file(directory / "model.safetensors").items()}
         self.heads = {h["name"]: h["labels"] for h in self.dunlin["heads"]}
         self.kind = {h["name"]: h["kind"] for h in self.dunlin["heads"]}
-        self.temperature = {h["name"]: h.get("temperature", 1.0) for h in self.dunlin["heads"]}
+        self.scaling = {h["name"]: (h.get("shift", 0.0), h.get("temperature", 1.0)) for h in self.dunlin["heads"]}
         self.linear = {h: (tensors.pop(f"heads.{h}.weight"), tensors.pop(f"heads.{h}.bias")) for h in self.heads}
         self.encoder = BertModel(BertConfig(**{k: v for k, v in self.config.items() if k != "dtype"}), add_pooling_layer=False).double().eval()
         self.encoder.load_state_dict(tensors, strict=True)
@@ -98,7 +98,8 @@ class Reference:
         out = {f"hidden.{i}": s[0] for i, s in enumerate(states)} | {"pooled": torch.cat([last[0], last.mean(0)])[None]}
         for head, (weight, bias) in self.linear.items():
             out[f"logits.{head}"] = out["pooled"] @ weight.T + bias
-            logits = out[f"logits.{head}"] / self.temperature[head]
+            shift, temperature = self.scaling[head]
+            logits = (out[f"logits.{head}"] + shift) / temperature
             out[f"scores.{head}"] = logits.softmax(1) if self.kind[head] == "softmax" else logits.sigmoid()
         return out
 

@@ -1,7 +1,7 @@
 /* Metrics against scikit-learn's figures, intervals and errors against what is known of the cases,
  * temperatures against logits whose temperature was chosen. */
 #include "model/metrics.h"
-#include "model/temperature.h"
+#include "model/scaling.h"
 #include "test.h"
 
 enum { LABELS = 3, MOST = 10, DRAWS = 2000, MANY = 4000 };
@@ -256,20 +256,55 @@ CASE(outside_has_an_interval) {
     EXPECT(of_auroc.high - of_auroc.low < 0.2);
 }
 
-CASE(temperature_is_found_again) {
+CASE(scaling_is_found_again) {
     static float logit[MANY * LABELS];
     static bool right[MANY * LABELS];
     for (int kind = DN_HEAD_SOFTMAX; kind <= DN_HEAD_SIGMOID; kind++) {
         for (double chosen = 0.5; chosen < 3; chosen *= 2) {
+            double shift = kind == DN_HEAD_SIGMOID ? chosen - 1 : 0;
             draw_logits(kind, chosen, logit, right);
+            for (int i = 0; i < MANY * LABELS; i++) {
+                logit[i] -= (float)shift;
+            }
             dn_logits l = {kind, LABELS, MANY, logit, right};
-            double found = dn_temperature_fit(&l);
-            EXPECT(fabs(log(found / chosen)) < 0.15);
-            EXPECT(dn_temperature_loss(&l, found) <= dn_temperature_loss(&l, found * 1.01));
-            EXPECT(dn_temperature_loss(&l, found) <= dn_temperature_loss(&l, found * 0.99));
+            dn_scaling found = dn_scaling_fit(&l);
+            double loss = dn_scaling_loss(&l, found), t = found.temperature, s = found.shift;
+            EXPECT(fabs(log(t / chosen)) < 0.15);
+            EXPECT(fabs(s - shift) < 0.15);
+            EXPECT(loss <= dn_scaling_loss(&l, (dn_scaling){t * 1.01, s}));
+            EXPECT(loss <= dn_scaling_loss(&l, (dn_scaling){t * 0.99, s}));
+            EXPECT(kind == DN_HEAD_SOFTMAX ||
+                   loss <= dn_scaling_loss(&l, (dn_scaling){t, s + 0.01}));
+            EXPECT(kind == DN_HEAD_SOFTMAX ||
+                   loss <= dn_scaling_loss(&l, (dn_scaling){t, s - 0.01}));
         }
     }
-    EXPECT(dn_temperature_fit(&(dn_logits){DN_HEAD_SOFTMAX, LABELS, 0, logit, right}) == 1);
+    dn_scaling none = dn_scaling_fit(&(dn_logits){DN_HEAD_SOFTMAX, LABELS, 0, logit, right});
+    EXPECT(none.temperature == 1 && none.shift == 0);
+}
+
+CASE(scaling_of_labels_that_are_never_right_has_limits) {
+    static float logit[MANY * LABELS];
+    static bool right[MANY * LABELS];
+    draw_logits(DN_HEAD_SIGMOID, 1, logit, right);
+    memset(right, 0, sizeof right);
+    dn_scaling found = dn_scaling_fit(&(dn_logits){DN_HEAD_SIGMOID, LABELS, MANY, logit, right});
+    EXPECT(found.temperature >= DN_TEMPERATURE_MIN && found.temperature <= DN_TEMPERATURE_MAX);
+    EXPECT(found.shift < -1 && found.shift >= -DN_SHIFT_MAX);
+}
+
+CASE(scaling_twice_is_one_scaling) {
+    float logit[] = {-1.5f, 0.25f, 2}, scaled[3];
+    bool right[] = {true, false, true};
+    dn_scaling inner = {2, -0.5}, outer = {0.7, 0.3}, none = {1, 0};
+    for (int i = 0; i < 3; i++) {
+        double once = ((double)logit[i] + inner.shift) / inner.temperature;
+        scaled[i] = (float)((once + outer.shift) / outer.temperature);
+    }
+    dn_logits first = {DN_HEAD_SIGMOID, 3, 1, logit, right},
+              then = {DN_HEAD_SIGMOID, 3, 1, scaled, right};
+    EXPECT(near(dn_scaling_loss(&first, dn_scaling_of_both(inner, outer)),
+                dn_scaling_loss(&then, none)));
 }
 
 int main(int argc, char **argv) {

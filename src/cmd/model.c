@@ -56,7 +56,7 @@ static const char help[] =
     "             slices, and two models or precisions text by text. SUITE is a file, or tweets, "
     "languages, mail or samples\n"
     "             once `python3 datasets/suites.py` has made these\n"
-    "  calibrate  fits a temperature to each head that the suite has texts for, so that a score of "
+    "  calibrate  fits a temperature (and shift) to each head that the suite has texts for: a score of "
     "0.8 is right in 8 of 10\n"
     "             cases, and writes it to DIR/config.json; labels stay as they are. With "
     "--cascade: "

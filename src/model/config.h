@@ -11,8 +11,8 @@
  *                             {"name": "entities", "kind": "tokens", "labels": ["O", "B-PER"]},
  *                             {"name": "embedding", "kind": "embedding", "pooling": "mean",
  *                              "l2": true}]}
- *      softmax and sigmoid heads may have "temperature" and "undecided_below"; of a model on
- *      n-grams several may have one name, each with its "language": tensors
+ *      softmax and sigmoid heads may have "temperature" and "undecided_below", sigmoid "shift"; of a
+ *      model on n-grams several may have one name, each with its "language": tensors
  *      heads.NAME.LANGUAGE.weight, and the same columns in a job
  *      "windows": 8, "overlap": 16 beside max_tokens: longer texts are not cut but read in windows
  *   2. modules.json of sentence-transformers: one head "embedding"

@@ -57,6 +57,29 @@ equal "labels" "$(cat "$tmp"/run/topics/tweets.enriched/*.jsonl | grep -c '"topi
 "$DUNLIN" inspect "$(find "$tmp/run/rows" -name '*.h5' | head -n 1)" >"$tmp/out" || fail "inspect"
 said "linear=$sum linear=$sum"
 
+# a preferred label: another one must be so many times as probable, or the text is und
+sed -i 's/"undecided_below": 0.999/"undecided_below": 0.01/' "$tmp/grams/config.json"
+# preferring RATIO: how many of the two are und
+preferring() {
+    sed "s|- linear: .*|- linear: {path: $tmp/grams, prefer: cats, prefer_by: $1}|" jobs/tweets.yaml >"$tmp/prefer.yaml"
+    job_file=$tmp/prefer.yaml tweets "$tmp/two.jsonl" "$tmp/prefer-$1" --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >"$tmp/summary" || fail "a job that prefers"
+    cat "$tmp/prefer-$1"/topics/tweets.enriched/*.jsonl | grep -o '"topic":"[a-z]*"' | sort | paste -sd' '
+}
+equal "preferred by 1" "$(preferring 1)" '"topic":"cats" "topic":"money"'
+equal "preferred by a million" "$(preferring 1000000)" '"topic":"cats" "topic":"und"'
+equal "undecided" "$(grep -o '"labels_undecided":[0-9]*' "$tmp/summary" | tail -n 1 | cut -d: -f2)" 1
+# never STATUS WORDS SETTINGS: a stage that check refuses
+never() {
+    local status=0
+    sed "s|- linear: .*|- linear: {path: $tmp/grams, $3}|" jobs/tweets.yaml >"$tmp/never.yaml"
+    "$DUNLIN" check "$tmp/never.yaml" --replay "$tmp/two.jsonl" --broker none --set enrich.model=none --set enrich.tokenise.vocabulary=tests/data/tiny >/dev/null 2>"$tmp/err" || status=$?
+    equal "status of $3" "$status" "$1"
+    grep -qF -- "$2" "$tmp/err" || fail "$3: no '$2' in: $(cat "$tmp/err")"
+}
+never 78 "prefer: 'dogs' is no label of" 'prefer: dogs'
+sed -i 's/, "undecided_below": 0.01//' "$tmp/grams/config.json"
+never 78 'head topic of' 'prefer: cats'
+
 # what cannot be
 model_refused 78 'is a model on n-grams, and model tokenize is for encoders' tokenize "$tmp/grams"
 model_refused 78 'model compare is for encoders' compare "$tmp/grams" --against ref

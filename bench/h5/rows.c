@@ -43,15 +43,18 @@ static int add(dn_field field) {
 }
 
 static void make_schema(void) {
-    add((dn_field){"id", DN_I64, 1, NULL, 0, "1", "Number in the corpus", "records", false, ""});
-    add((dn_field){"text", DN_BYTES, 1, NULL, 0, "", "Text", "records", false, ""});
-    add((dn_field){"user", DN_BYTES, 1, NULL, 0, "", "Author", "records", false, ""});
-    add((dn_field){"language", DN_LABEL, 1, languages, 8, "", "Language", "records", false, ""});
+    add((dn_field){"id", DN_I64, 1, NULL, 0, "1", "Number in the corpus", "records", false, "",
+                   NULL, 0, false});
+    add((dn_field){"text", DN_BYTES, 1, NULL, 0, "", "Text", "records", false, "", NULL, 0, false});
+    add((dn_field){"user", DN_BYTES, 1, NULL, 0, "", "Author", "records", false, "", NULL, 0,
+                   false});
+    add((dn_field){"language", DN_LABEL, 1, languages, 8, "", "Language", "records", false, "",
+                   NULL, 0, false});
     for (int h = 0; h < N_HEADS; h++) {
         add((dn_field){score_names[h], DN_F32, head_width[h], classes, head_width[h], "1",
-                       "Probability", "scores", false, ""});
+                       "Probability", "scores", false, "", NULL, 0, false});
         add((dn_field){label_names[h], DN_LABEL, 1, classes, head_width[h], "", "Class", "labels",
-                       false, ""});
+                       false, "", NULL, 0, false});
     }
 }
 

@@ -201,6 +201,39 @@ def curves_over_time(width, label, ranks, x, y, axis):
     return plot
 
 
+def drift(width, what):
+    """A curve a column: its index, and the two bounds."""
+    curves, bounds = what["curves"], [what["columns"][0][name] for name in ("notice", "warn")]
+    most = max([value for c in curves.values() for value in c["psi"]] + [bounds[1]])
+    plot = Plot(width, 200, "Population stability index over time", max(max(c["t"]) for c in curves.values()), most * 1.1)
+    plot.y_axis(lambda v: f"{v:g}")
+    plot.time_axis()
+    for bound in bounds:
+        plot.line(plot.left, plot.y(bound), plot.width - plot.right, plot.y(bound), "mark")
+    return with_curves(plot, curves, "psi")
+
+
+def drift_shares(width, what):
+    """A curve a column: the share of the class that changed most in it; dashed, what it was."""
+    curves, then = what["curves"], {c["column"]: c["share_baseline"] for c in what["columns"]}
+    top = max([value for c in curves.values() for value in c["share"]] + [then[name] for name in curves])
+    plot = Plot(width, 200, "Share of what changed most over time", max(max(c["t"]) for c in curves.values()), top * 1.1)
+    plot.y_axis(words.percent)
+    plot.time_axis()
+    for name in curves:
+        plot.line(plot.left, plot.y(then[name]), plot.width - plot.right, plot.y(then[name]), "mark")
+    return with_curves(plot, curves, "share")
+
+
+def with_curves(plot, curves, key):
+    for i, (name, curve) in enumerate(curves.items()):
+        points = [(plot.x(t), plot.y(v)) for t, v in zip(curve["t"], curve[key])]
+        if len(points) == 1:
+            points.insert(0, (plot.left, points[0][1]))
+        plot.path(points, f"curve s{i}", title=name)
+    return plot
+
+
 def label_colours(labels):
     """Grey for labels that say "nothing here", so that the others stand out; sentiment as one is used to it."""
     known, free, out = {"negative": "c1", "positive": "c0"}, iter(range(N_COLOURS - 1)), []

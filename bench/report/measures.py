@@ -8,6 +8,7 @@ from svg import nice_step
 
 MAX_POINTS = 120  # of a curve over time
 MIN_POINTS = 12
+MAX_DRIFT_CURVES = 6  # of the columns that changed most
 MAX_RANK_CURVES = 8  # beyond, only the sum is drawn
 BATCHES_A_POINT = 4  # so that bars show shares and not single batches
 SAMPLE_S = 1.0  # between two rows of /flow, /queues and /system
@@ -163,6 +164,40 @@ def system_over_time(run):
     if len(energy) and (energy != MISSING).all():
         joules = float(max(np.ptp(energy[rows["rank"] == rank]) for rank in run.ranks)) / 1e6
     return {"ranks": curves, "joules": joules}
+
+
+# ---- drift
+
+
+def drifting(run, pipeline):
+    """What the summaries say of each column that was compared: of several ranks the one that is furthest from the baseline."""
+    out, nulls = {}, {}
+    for told in (p for s in run.summaries.values() for p in s["pipelines"] if p["name"] == pipeline):
+        for row in told["labels"]:
+            sums = nulls.setdefault(row["column"], {"undecided": 0, "null": 0, "null_language": 0})
+            for name in sums:
+                sums[name] += row[name]
+        for row in told["drift"]:
+            kept = out.get(row["column"])
+            most = row if kept is None or row["psi_max"] > kept["psi_max"] else kept
+            out[row["column"]] = {**most, "psi": max(row["psi"], kept["psi"] if kept else 0.0)}
+    return [row | nulls[name] for name, row in sorted(out.items(), key=lambda pair: -pair[1]["psi_max"])]
+
+
+def drift_over_time(run, pipeline):
+    """How far each column was from the baseline, as it was sampled, and the share of what changed most in it; None without one."""
+    columns = drifting(run, pipeline)
+    if not columns:
+        return None
+    rows, step = run.of("labels", pipeline), max(step_of(run), SAMPLE_S)
+    at, curves = (rows["t"] // step).astype(int), {}
+    for row in columns[:MAX_DRIFT_CURVES]:
+        own = rows["column"] == row["column"]
+        points = [own & (at == i) for i in np.unique(at[own])]
+        curves[row["column"]] = {"t": [round(float(rows["t"][p].max()), 2) for p in points],
+                                 "psi": [round(float(np.nan_to_num(rows["psi"][p]).max()), 4) for p in points],
+                                 "share": [round(float(rows["count"][p & (rows["label"] == row["label"])].sum() / rows["count"][p].sum()), 4) for p in points]}
+    return {"columns": columns, "curves": curves}
 
 
 # ---- where the time went
@@ -358,7 +393,7 @@ def pipeline_of(run, name, cpu_share):
     latency = latency_of(run, name)
     return {"name": name, "counts": counts_of(run, name), "lanes": lanes, "parts": parts, "verdict": headline, "why": why,
             "latency": latency, "goal": goal_of(run, name, latency), "rate": rate_by_rank(run, name),
-            "batches": batches_over_time(run, name), "queues": queues_over_time(run, name)}
+            "drift": drift_over_time(run, name), "batches": batches_over_time(run, name), "queues": queues_over_time(run, name)}
 
 
 def take(run, labels, letters):

@@ -179,6 +179,27 @@ def labels_section(data):
     return section("labels", "What the model said", f'<p class="wide note">Counted on {escape(sampled)}. Numbers at the right are rows.</p>', *parts)
 
 
+def drift_section(data):
+    parts = []
+    for pipeline in data["pipelines"]:
+        what = pipeline["drift"]
+        if not what:
+            continue
+        says = words.listed(list(filter(None, map(words.drift, what["columns"]))) or ["All columns are as in the baseline"]) + "."
+        keys = [(figures.colour(i), name) for i, name in enumerate(what["curves"])]
+        last = {c["column"]: c["label"] for c in what["columns"]}
+        parts.append(figure(f"{pipeline['name']}: how far from the baseline", f"{says} Population stability index of the newest rows of a rank, as "
+                            "sampled; dashed lines are drift_notice and drift_warn.", lambda width, w=what: figures.drift(width, w), keys, wide=False))
+        parts.append(figure(f"{pipeline['name']}: what changed most", "Its share of the newest rows; dashed lines are the shares in the baseline.",
+                            lambda width, w=what: figures.drift_shares(width, w),
+                            [(class_, f"{name}: {last[name]}") for class_, name in keys], wide=False))
+        rows = [[escape(c["column"]), f"{c['psi']:.3f}", f"{c['psi_max']:.3f}", escape(c["label"]), words.percent(c["share_baseline"]), words.percent(c["share"]),
+                 words.count(c["undecided"]), words.count(c["null"]), words.count(c["null_language"])] for c in what["columns"]]
+        parts.append('<div class="card wide">' + table(["column", "PSI at the end", "at most", "most of all", "baseline", "then", "und", "null: no text",
+                                                        "null: language"], rows, {1, 2, 4, 5, 6, 7, 8}) + "</div>")
+    return section("drift", "Drift", *parts) if parts else ""
+
+
 def other_languages(pipeline):
     counts = pipeline["counts"]
     if not counts["rows_other_language"]:
@@ -268,7 +289,7 @@ def embedded(data):
 
 
 SECTIONS = (("time", "Time"), ("throughput", "Throughput"), ("latency", "Latency"), ("batches", "Batches"), ("labels", "Labels"),
-            ("records", "Records"), ("machine", "Machine"), ("what", "What ran"))
+            ("drift", "Drift"), ("records", "Records"), ("machine", "Machine"), ("what", "What ran"))
 
 
 def render(data, resolved_job):
@@ -276,7 +297,7 @@ def render(data, resolved_job):
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     main = next(p for p in data["pipelines"] if p["name"] == data["main"])
     body = [time_section(data), throughput_section(data), latency_section(data), batches_section(data), labels_section(data),
-            records_section(data), machine_section(data), what_section(data, resolved_job)]
+            drift_section(data), records_section(data), machine_section(data), what_section(data, resolved_job)]
     there = "".join(body)
     nav = "".join(f'<a href="#{key}">{name}</a>' for key, name in SECTIONS if f'id="{key}"' in there)
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -8,7 +8,7 @@ import numpy as np
 
 MISSING = np.iinfo(np.int64).min  # how the trace writes "no value"
 NO_LABEL = 255  # the value of an enum that stands for none
-TABLES = ("batches", "system", "flow", "queues", "stages")
+TABLES = ("batches", "system", "flow", "queues", "labels", "stages")
 
 
 class NothingThere(Exception):

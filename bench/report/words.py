@@ -61,6 +61,13 @@ def quantile(lower, counts, q):
     return (float(lower[i]) + (float(upper) - float(lower[i])) / 2) / 1e9
 
 
+def drift(column):
+    """What became of a column that was compared with a baseline."""
+    if column["psi_max"] > column["warn"]:
+        return f"{column['column']} has changed"
+    return f"{column['column']} is not quite as it was" if column["psi_max"] > column["notice"] else ""
+
+
 # name, as the subject of a sentence: limit(s), was or were
 CREWS = {"poll": ("the poll thread", "limits", "It was"), "text": ("the text workers", "limit", "They were"),
          "model": ("the model", "limits", "It was"), "sink": ("the sink thread", "limits", "It was")}

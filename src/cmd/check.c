@@ -3,6 +3,7 @@
 #include "kernels/kernels.h"
 #include "model/shard.h"
 #include "run/broker.h"
+#include "run/drift.h"
 #include "run/output.h"
 #include "run/place.h"
 #include "run/provenance.h"
@@ -88,6 +89,18 @@ static dn_status check_models(const dn_job *job, int tp) {
     return DN_OK;
 }
 
+static dn_status check_drift(const dn_job *job) {
+    for (int i = 0; i < job->n_pipelines && job->conf.drift[0]; i++) {
+        dn_drift *drift;
+        DN_TRY(dn_drift_new(job, i, true, &drift));
+        dn_drift_free(drift);
+    }
+    if (job->conf.drift[0]) {
+        say("drift", "%s: the baseline fits the job", job->conf.drift);
+    }
+    return DN_OK;
+}
+
 static dn_status check_disk(const char *output) {
     char *folder = dn_strdup(output);
     while (access(folder, F_OK) != 0 && strrchr(folder, '/')) {
@@ -117,6 +130,7 @@ static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_jo
     DN_TRY(dn_job_bind(job));
     say("job", "%s: %d pipelines, all parts and columns fit", job->file, job->n_pipelines);
     DN_TRY(check_models(job, options->run.tp));
+    DN_TRY(check_drift(job));
     return check_disk(job->conf.output);
 }
 

@@ -21,6 +21,9 @@ typedef enum dn_type {
 
 enum { DN_MAX_FIELDS = 48, DN_NO_LABEL = 255, DN_LANGUAGES_BYTES = 512 };
 
+/** The label, behind the others, of what is below its head's threshold. */
+#define DN_UNDECIDED "und"
+
 typedef struct dn_ids {
     const int32_t *id;
     int32_t n;
@@ -32,11 +35,14 @@ typedef struct dn_field {
     int width;                 /**< F32: floats per row; IDS: ids of a row at most; else 1 */
     const char *const *labels; /**< LABEL, F32: names of the classes, n_labels of them */
     int n_labels;
-    const char *units;     /**< UDUNITS word, "" for none */
-    const char *long_name; /**< a sentence for the HDF5 attribute */
-    const char *group;     /**< HDF5 group: "records", "scores", "labels" */
-    bool transient;        /**< not for sinks (raw value, token ids) */
+    const char *units;                  /**< UDUNITS word, "" for none */
+    const char *long_name;              /**< a sentence for the HDF5 attribute */
+    const char *group;                  /**< HDF5 group: "records", "scores", "labels" */
+    bool transient;                     /**< not for sinks (raw value, token ids) */
     char languages[DN_LANGUAGES_BYTES]; /**< that its makers fill, as "de,es"; "": all */
+    const char *language; /**< name of the column that tells them, of which there may be none */
+    int32_t unknown_id;   /**< IDS: stands for what the vocabulary lacks; where has_unknown */
+    bool has_unknown;
 } dn_field;
 
 typedef struct dn_schema {

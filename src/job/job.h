@@ -26,6 +26,7 @@ typedef struct dn_job_conf {
     char *job, *output, *broker;
     char *drift; /**< baseline of the labels' shares, "": none */
     int64_t drift_rows;
+    double drift_notice, drift_warn; /**< PSI, see run/drift.h */
     double max_bad;
     bool create_topics;
     dn_map kafka;                        /**< librdkafka properties, passed through */

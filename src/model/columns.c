@@ -14,6 +14,7 @@ static char *column_name(const dn_columns_place *at, const char *word, const cha
 }
 
 static dn_status add_column(const dn_columns_place *at, dn_field field, int *index) {
+    field.language = at->language;
     return dn_languages_add_column(at->path, at->languages, field, at->schema, index);
 }
 

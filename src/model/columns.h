@@ -18,6 +18,7 @@ typedef struct dn_columns_place {
     const char *path;              /**< of the model, for errors */
     const char *prefix;            /**< NULL or "": none */
     const dn_languages *languages; /**< that it fills them for: others may fill the rest */
+    const char *language;          /**< the column that tells them */
     bool labels_only;              /**< of softmax heads no score columns */
     dn_schema *schema;
 } dn_columns_place;

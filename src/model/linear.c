@@ -92,7 +92,7 @@ static dn_status bind_head(linear_conf *c, const dn_model_head *head, const dn_l
                            dn_schema *schema) {
     int k = c->n_heads++;
     dn_languages own = {.n = 1};
-    dn_columns_place place = {c->path, c->prefix, served, !c->scores, schema};
+    dn_columns_place place = {c->path, c->prefix, served, c->language, !c->scores, schema};
     if (head->language) {
         snprintf(own.code[0], sizeof own.code[0], "%s", head->language);
         place.languages = &own;

@@ -7,6 +7,7 @@
  * object, from sentence-transformers' modules.json or are the checkpoint's own: model/config.h. */
 #include "base/status.h"
 #include "batch/batch.h"
+#include "flow/schema.h"
 #include "kernels/kernels.h"
 
 #include <stdbool.h>
@@ -36,8 +37,6 @@ typedef struct dn_model_head {
     float undecided_below;     /**< a text whose best label is less probable has none */
     float sure_above; /**< of a linear model before an encoder: model/cascade.h; 1: never */
 } dn_model_head;
-
-#define DN_UNDECIDED "und"
 
 /** Windows of a text at most (dn_model_info.windows). */
 enum { DN_MAX_WINDOWS = 64 };

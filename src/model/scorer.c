@@ -171,6 +171,7 @@ static dn_status add_tier(dn_scorer_conf *conf, dn_schema *schema) {
                       .n_labels = DN_TIERS,
                       .units = "",
                       .group = "labels",
+                      .language = conf->language,
                       .long_name = "whose scores these are: the linear model's that was sure of "
                                    "the text, or the encoder's"};
     return dn_languages_add_column(conf->path, &conf->served, field, schema, &conf->tier_field);
@@ -196,7 +197,8 @@ static dn_status bind_model(void *conf_, const dn_bind *bind) {
     conf->width = info->score_width;
     conf->token_width = info->token_width;
     DN_TRY(bind_languages(conf, bind->schema));
-    const dn_columns_place place = {conf->path, conf->prefix, &conf->served, false, bind->schema};
+    const dn_columns_place place = {conf->path,     conf->prefix, &conf->served,
+                                    conf->language, false,        bind->schema};
     for (int i = 0; i < info->n_model_heads; i++) {
         DN_TRY(dn_head_columns_add(&place, &info->model_head[i], &conf->head[conf->n_heads++]));
     }

@@ -27,6 +27,8 @@ typedef struct dn_control {
     int n;
     dn_pipeline *pipeline[DN_MAX_PIPELINES];
     const char *name[DN_MAX_PIPELINES];
+    const dn_pipeline_plan *plan[DN_MAX_PIPELINES];
+    dn_drift *drift[DN_MAX_PIPELINES];
     const dn_batch_totals *totals[DN_MAX_PIPELINES];
     _Atomic bool ended[DN_MAX_PIPELINES]; /**< set by the pipelines' sink threads */
     int64_t ended_mono_ns[DN_MAX_PIPELINES];

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "io/h5.h"
+#include "run/baseline.h"
 #include "run/broker.h"
 #include "run/control.h"
 #include "run/grid.h"
@@ -83,10 +84,10 @@ static dn_status load_job(run_state *run) {
 }
 
 static dn_status bind_job(run_state *run) {
-    for (int i = 0; i < run->job->n_pipelines; i++) {
-        DN_TRY(dn_drift_new(run->job->conf.drift, run->job->pipeline[i].name, &run->drift[i]));
-    }
     DN_TRY(dn_job_bind(run->job));
+    for (int i = 0; i < run->job->n_pipelines; i++) {
+        DN_TRY(dn_drift_new(run->job, i, run->comm->rank == 0, &run->drift[i]));
+    }
     for (int i = 0; i < run->job->n_pipelines && run->comm->rank == 0; i++) {
         char identity[17];
         DN_TRY(dn_pipeline_identity(&run->job->pipeline[i], identity));
@@ -155,6 +156,7 @@ static dn_status open_one(run_state *run, int i, end_mark *mark) {
         .ended_ctx = mark,
     };
     dn_wiring_connect(&run->wiring, i, &env);
+    dn_telemetry_watch(run->telemetry, i, run->drift[i]);
     DN_TRY(dn_pipeline_open(plan, &env, &run->control.pipeline[i]));
     dn_wiring_opened(&run->wiring, i, run->control.pipeline[i]);
     return DN_OK;
@@ -198,6 +200,8 @@ static void prepare_control(run_state *run) {
                                                run->comm->size, run->grid.tp);
     for (int i = 0; i < run->control.n; i++) {
         run->control.name[i] = run->job->pipeline[i].name;
+        run->control.plan[i] = &run->job->pipeline[i];
+        run->control.drift[i] = run->drift[i];
     }
 }
 
@@ -343,29 +347,24 @@ static void fill_report(run_state *run) {
     }
 }
 
+static const int64_t *count_of(const void *report, int i, int column) {
+    return ((const dn_report *)report)->pipeline[i].labels[column].total;
+}
+
 /** A run that finds nothing to do leaves the counts of the one before it. */
 static dn_status write_labels(const run_state *run) {
     dn_out out = {0};
+    dn_baseline_of of[DN_MAX_PIPELINES];
     int64_t n_rows = 0;
     for (int i = 0; i < run->control.n; i++) {
         n_rows += run->report->pipeline[i].stats.fate[DN_KEPT];
+        of[i] = (dn_baseline_of){run->control.name[i], run->models_sha256[i],
+                                 dn_pipeline_labels(run->control.pipeline[i])};
     }
     if (n_rows == 0) {
         return DN_OK;
     }
-    dn_out_open(&out, '{');
-    dn_out_key(&out, "schema");
-    dn_out_string(&out, DN_SPAN("dunlin.labels/1"));
-    dn_out_key(&out, "pipelines");
-    dn_out_open(&out, '{');
-    for (int i = 0; i < run->control.n; i++) {
-        dn_out_key(&out, run->control.name[i]);
-        dn_drift_write(dn_pipeline_labels(run->control.pipeline[i]),
-                       run->report->pipeline[i].labels, &out);
-    }
-    dn_out_close(&out, '}');
-    dn_out_close(&out, '}');
-    dn_out_newline(&out);
+    dn_baseline_write(of, run->control.n, count_of, run->report, &out);
     dn_out_bytes(&out, "", 1);
     dn_status status = dn_output_write_labels(run->output, out.ptr);
     dn_out_free(&out);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "io/json_write.h"
 #include "run/output.h"
+#include "trace/prometheus.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 static const int64_t EVERY_NS = 1000000000;
 
 struct dn_status_writer {
-    char *path, *beside, *run_id;
+    char *path, *metrics, *beside, *run_id;
     int rank, size, tp;
     int64_t start_mono_ns, written_mono_ns;
     dn_pipeline_stats
@@ -27,7 +28,8 @@ dn_status_writer *dn_status_writer_new(const char *output, const char *run_id, i
     if (dn_make_folders(folder) == DN_OK) {
         writer = dn_alloc(sizeof *writer);
         writer->path = dn_format("%s/r%04d.json", folder, rank);
-        writer->beside = dn_format("%s/.r%04d.json", folder, rank);
+        writer->metrics = dn_format("%s/r%04d.prom", folder, rank);
+        writer->beside = dn_format("%s/.r%04d", folder, rank);
         writer->run_id = dn_strdup(run_id);
         writer->rank = rank;
         writer->size = size;
@@ -144,16 +146,41 @@ static void write_status(dn_status_writer *writer, const dn_control *control, in
 }
 
 /* Beside its place, then renamed there: a reader never sees half of it. */
-static void replace_file(const dn_status_writer *writer) {
+static void replace_file(const dn_status_writer *writer, const char *path, const char *text,
+                         size_t size_bytes) {
     FILE *file = fopen(writer->beside, "w");
     if (!file) {
         return;
     }
-    bool written = fwrite(writer->out.ptr, 1, writer->out.len, file) == writer->out.len;
+    bool written = fwrite(text, 1, size_bytes, file) == size_bytes;
     if (fclose(file) == 0 && written) {
-        rename(writer->beside, writer->path);
+        rename(writer->beside, path);
     } else {
         unlink(writer->beside);
+    }
+}
+
+static void write_metrics(const dn_status_writer *writer, const dn_control *control) {
+    dn_metrics_pipeline metrics[DN_MAX_PIPELINES] = {{0}};
+    const char *sinks[DN_MAX_PIPELINES][DN_MAX_SINKS];
+    char *text = NULL;
+    size_t size_bytes = 0;
+    FILE *out = open_memstream(&text, &size_bytes);
+    for (int i = 0; i < control->n && out; i++) {
+        dn_metrics_pipeline *m = &metrics[i];
+        for (m->n_sinks = 0; m->n_sinks < control->plan[i]->n_sinks; m->n_sinks++) {
+            sinks[i][m->n_sinks] = control->plan[i]->sink[m->n_sinks]->name;
+        }
+        m->name = control->name[i];
+        m->stats = &writer->last[i];
+        m->sinks = sinks[i];
+        dn_drift_shares(control->drift[i], &m->shares, &m->n_shares);
+    }
+    if (out) {
+        dn_prometheus_write(out, writer->rank, metrics, control->n);
+        fclose(out);
+        replace_file(writer, writer->metrics, text, size_bytes);
+        free(text);
     }
 }
 
@@ -163,15 +190,18 @@ void dn_status_writer_tick(dn_status_writer *writer, const dn_control *control) 
         return;
     }
     write_status(writer, control, now_ns);
-    replace_file(writer);
+    replace_file(writer, writer->path, writer->out.ptr, writer->out.len);
+    write_metrics(writer, control);
     writer->written_mono_ns = now_ns;
 }
 
 void dn_status_writer_free(dn_status_writer *writer) {
     if (writer) {
         unlink(writer->path);
+        unlink(writer->metrics);
         dn_out_free(&writer->out);
         free(writer->path);
+        free(writer->metrics);
         free(writer->beside);
         free(writer->run_id);
         free(writer);

@@ -1,7 +1,9 @@
 #ifndef DN_RUN_STATUS_H
 #define DN_RUN_STATUS_H
-/** How a rank is doing, for `dunlin top` and for scripts: OUT/status/r0003.json, replaced about
- * once a second while the run goes on and removed at its end.
+/** How a rank is doing, for `dunlin top` and for scripts: OUT/status/r0003.json, and for
+ * Prometheus, whose node exporter reads such files (--collector.textfile.directory):
+ * OUT/status/r0003.prom. Both are replaced about once a second while the run goes on and removed at
+ * its end.
  *
  * Best effort, through the file system, so that it works from a login node and costs the ranks
  * nothing. */

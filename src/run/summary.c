@@ -129,7 +129,30 @@ static void print_drift(const dn_pipeline_report *p, FILE *out) {
                 "  drift      %s: PSI %.3f at the end, %.3f at most (%s %.1f %%, %.1f %% in the "
                 "baseline)%s\n",
                 c->name, c->last, c->most, c->label, 100 * c->share_now, 100 * c->share_then,
-                c->most > DN_DRIFT_WARN ? ": it has changed" : "");
+                dn_drift_word(c));
+        }
+    }
+}
+
+static bool same_nulls(const dn_drift_column *a, const dn_drift_column *b) {
+    return a->total[DN_NO_LABEL] == b->total[DN_NO_LABEL] &&
+           a->total[DN_OTHER_LANGUAGE] == b->total[DN_OTHER_LANGUAGE];
+}
+
+/* A line for neighbours with the same numbers: all heads of a model leave the same rows out. */
+static void print_nulls(const dn_pipeline_report *p, FILE *out) {
+    for (int i = 0, end; i < p->n_labels; i = end) {
+        const dn_drift_column *c = &p->labels[i];
+        int64_t foreign = c->total[DN_OTHER_LANGUAGE], other = c->total[DN_NO_LABEL];
+        for (end = i + 1; end < p->n_labels && same_nulls(c, &p->labels[end]); end++) {
+        }
+        if (foreign + other > 0) {
+            fprintf(out, "  null       %lld rows of %s", (long long)(foreign + other), c->name);
+            if (end - i > 1) {
+                fprintf(out, " and %d more columns", end - i - 1);
+            }
+            fprintf(out, ": %lld in languages that it does not serve, %lld without text\n",
+                    (long long)foreign, (long long)other);
         }
     }
 }
@@ -242,6 +265,7 @@ void dn_report_print(const dn_report *report, FILE *out) {
         for (int k = 0; k < p->n_models; k++) {
             print_model(&p->model[k], out);
         }
+        print_nulls(p, out);
         print_drift(p, out);
         print_bottleneck(p, out);
         print_rings(report, p, out);
@@ -361,6 +385,21 @@ static void json_model(const dn_model_report *m, dn_out *out) {
     dn_out_close(out, '}');
 }
 
+static void json_labels(const dn_pipeline_report *p, dn_out *out) {
+    dn_out_key(out, "labels");
+    dn_out_open(out, '[');
+    for (int i = 0; i < p->n_labels; i++) {
+        const dn_drift_column *c = &p->labels[i];
+        dn_out_open(out, '{');
+        key_text(out, "column", c->name);
+        key_i64(out, "undecided", c->undecided);
+        key_i64(out, "null", c->total[DN_NO_LABEL]);
+        key_i64(out, "null_language", c->total[DN_OTHER_LANGUAGE]);
+        dn_out_close(out, '}');
+    }
+    dn_out_close(out, ']');
+}
+
 static void json_drift(const dn_pipeline_report *p, dn_out *out) {
     dn_out_key(out, "drift");
     dn_out_open(out, '[');
@@ -375,6 +414,8 @@ static void json_drift(const dn_pipeline_report *p, dn_out *out) {
             key_text(out, "label", c->label);
             key_f64(out, "share", c->share_now);
             key_f64(out, "share_baseline", c->share_then);
+            key_f64(out, "notice", c->notice);
+            key_f64(out, "warn", c->warn);
             dn_out_close(out, '}');
         }
     }
@@ -441,6 +482,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
         json_numbers(p, &out);
         key_f64(&out, "wall_s", (double)p->wall_ns / NS_PER_S);
         json_models(p, &out);
+        json_labels(p, &out);
         json_drift(p, &out);
         json_parts(p, &out);
         json_rings(report, p, &out);

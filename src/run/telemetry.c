@@ -14,6 +14,8 @@ typedef struct channel {
     dn_batch_totals totals[DN_MAX_SCORERS];
     int model_threads, n_threads; /* of a model, of all */
     dn_events **events;           /* [n_threads], those of a model together; NULL without a trace */
+    dn_drift *drift;
+    int64_t n_looks; /* of drift, in the trace */
 } channel;
 
 struct dn_telemetry {
@@ -43,6 +45,10 @@ void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, 
         }
     }
     return own;
+}
+
+void dn_telemetry_watch(dn_telemetry *telemetry, int pipeline, dn_drift *drift) {
+    telemetry->channel[pipeline].drift = drift;
 }
 
 const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline, int model) {
@@ -76,6 +82,18 @@ static void warn_once(dn_telemetry *telemetry) {
     }
 }
 
+/* Where rows have been counted anew since the last time. */
+static void sample_labels(dn_telemetry *telemetry, int p) {
+    channel *own = &telemetry->channel[p];
+    const dn_share *shares;
+    int n;
+    int64_t n_looks = dn_drift_shares(own->drift, &shares, &n);
+    if (n_looks > own->n_looks) {
+        own->n_looks = n_looks;
+        dn_trace_sample_labels(telemetry->trace, p, shares, n);
+    }
+}
+
 void dn_telemetry_tick(dn_telemetry *telemetry, dn_pipeline *const *pipelines) {
     if (!telemetry->trace) {
         return;
@@ -89,6 +107,7 @@ void dn_telemetry_tick(dn_telemetry *telemetry, dn_pipeline *const *pipelines) {
             dn_pipeline_stats stats;
             dn_pipeline_read(pipelines[p], &stats);
             dn_trace_sample_pipeline(telemetry->trace, p, &stats);
+            sample_labels(telemetry, p);
         }
     }
     warn_once(telemetry);
@@ -111,6 +130,7 @@ static void sample_end(dn_telemetry *telemetry, const dn_report *report) {
     dn_trace_sample_system(telemetry->trace);
     for (int p = 0; p < report->n_pipelines; p++) {
         dn_trace_sample_pipeline(telemetry->trace, p, &report->pipeline[p].stats);
+        sample_labels(telemetry, p);
     }
 }
 

@@ -23,6 +23,9 @@ void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, 
 /** Of one of its models. */
 const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline, int model);
 
+/** Whose shares of labels go into the trace. lends until dn_telemetry_free */
+void dn_telemetry_watch(dn_telemetry *telemetry, int pipeline, dn_drift *drift);
+
 /** A dn_batch_listener. thread: the one that event->model and event->thread name */
 void dn_telemetry_batch(void *channel, const dn_batch_event *event);
 

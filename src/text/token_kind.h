@@ -37,6 +37,7 @@ typedef struct dn_token_table {
     void *table;
     char *path; /**< of the file, for messages */
     int32_t size;
+    int32_t unknown;       /**< id of what it lacks; -1: it lacks nothing */
     int32_t most_per_byte; /**< ids that a byte of text can become */
     dn_added_tokens added;
     dn_token_frame frame;

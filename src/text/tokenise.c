@@ -275,6 +275,8 @@ static dn_status tokenise_bind(void *conf, const dn_bind *bind) {
     DN_TRY(dn_schema_need(bind->schema, "tokenise", c->from, DN_BYTES, &c->text));
     DN_TRY(add_columns(c, bind->schema));
     DN_TRY(dn_tokeniser_open(dir, &c->tokeniser));
+    bind->schema->field[c->ids].unknown_id = dn_tokeniser_unknown(c->tokeniser);
+    bind->schema->field[c->ids].has_unknown = dn_tokeniser_unknown(c->tokeniser) >= 0;
     return check_models(c, dir, bind);
 }
 

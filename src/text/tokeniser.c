@@ -108,6 +108,7 @@ dn_status dn_tokeniser_open(const char *dir, dn_tokeniser **out) {
     dn_tokeniser *t = dn_alloc(sizeof *t);
     dn_added_tokens_init(&t->about.added);
     t->about.most_per_byte = 1;
+    t->about.unknown = -1;
     dn_status status;
     DN_TRY_GO(has_file(dir, "tokenizer.json") ? load_json(dir, t) : load_files(dir, t), err_close);
     DN_TRY_GO(check_ids(&t->about), err_close);
@@ -135,6 +136,10 @@ const char *dn_tokeniser_kind(const dn_tokeniser *tokeniser) {
 
 int32_t dn_tokeniser_size(const dn_tokeniser *tokeniser) {
     return tokeniser->about.size;
+}
+
+int32_t dn_tokeniser_unknown(const dn_tokeniser *tokeniser) {
+    return tokeniser->about.unknown;
 }
 
 dn_status dn_tokeniser_check(const dn_tokeniser *tokeniser, const char *model, int64_t n_rows) {

@@ -31,6 +31,9 @@ const char *dn_tokeniser_kind(const dn_tokeniser *tokeniser);
 /** Number of tokens: ids are smaller. */
 int32_t dn_tokeniser_size(const dn_tokeniser *tokeniser);
 
+/** The id of what the vocabulary lacks, -1: it lacks nothing. */
+int32_t dn_tokeniser_unknown(const dn_tokeniser *tokeniser);
+
 /** MODEL error that names both files unless the embedding of `model` fits: a row for each token,
  * and for WordPiece no more (the others are often padded). */
 dn_status dn_tokeniser_check(const dn_tokeniser *tokeniser, const char *model, int64_t n_rows);

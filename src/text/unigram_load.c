@@ -291,6 +291,7 @@ static dn_status check_added(const dn_json_at *root, const dn_unigram *u,
 static void finish(const dn_unigram *u, dn_token_table *out) {
     int64_t most = 2 * dn_form_growth(&u->form);
     out->size = u->n;
+    out->unknown = u->unknown;
     out->most_per_byte = most < 1 << 20 ? (int32_t)most : 1 << 20;
 }
 

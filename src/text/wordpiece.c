@@ -252,6 +252,7 @@ static dn_status finish(wordpiece *t, dn_charmap_options options, dn_token_table
     t->charmap = dn_charmap_new(options);
     classify_bytes(t);
     out->size = t->vocabulary.n;
+    out->unknown = t->special[UNK];
     out->frame = (dn_token_frame){{t->special[CLS]}, {t->special[SEP]}, 1, 1};
     return DN_OK;
 }

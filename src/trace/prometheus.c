@@ -4,6 +4,7 @@
 #include "trace/proc.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 typedef struct writer {
     FILE *out;
@@ -37,6 +38,20 @@ static void sample(const writer *w, const char *name, const dn_metrics_pipeline 
     if (label) {
         fprintf(w->out, "\",%s=\"", label);
         put_escaped(w->out, label_value);
+    }
+    fprintf(w->out, "\"} %.17g\n", value);
+}
+
+/* Of a class of a column, or of the column alone. */
+static void sample_share(const writer *w, const char *name, const dn_metrics_pipeline *p,
+                         const dn_share *share, bool with_label, double value) {
+    fprintf(w->out, "dunlin_%s{rank=\"%d\",pipeline=\"", name, w->rank);
+    put_escaped(w->out, p->name);
+    fputs("\",column=\"", w->out);
+    put_escaped(w->out, share->column);
+    if (with_label) {
+        fputs("\",label=\"", w->out);
+        put_escaped(w->out, share->label);
     }
     fprintf(w->out, "\"} %.17g\n", value);
 }
@@ -228,6 +243,43 @@ static void put_process(const writer *w) {
             proc.rss_bytes);
 }
 
+static double share_now(const dn_share *share) {
+    return share->of ? (double)share->count / (double)share->of : 0;
+}
+static double share_then(const dn_share *share) {
+    return share->baseline;
+}
+static double share_psi(const dn_share *share) {
+    return share->psi;
+}
+
+static void put_shares(const writer *w) {
+    static const struct {
+        const char *name, *help;
+        double (*get)(const dn_share *share);
+        bool with_label; /* else one of the column */
+    } metrics[] = {
+        {"label_share", "Share of a class among the newest rows of a column.", share_now, true},
+        {"label_baseline_share", "Share of the class in the baseline.", share_then, true},
+        {"label_psi", "Population stability index of a column against the baseline.", share_psi,
+         false},
+    };
+    for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
+        head(w, metrics[m].name, "gauge", metrics[m].help);
+        for (int i = 0; i < w->n; i++) {
+            const dn_metrics_pipeline *p = &w->pipelines[i];
+            for (int k = 0; k < p->n_shares; k++) {
+                const dn_share *share = &p->shares[k];
+                bool first = k == 0 || share->column != share[-1].column;
+                double value = metrics[m].get(share);
+                if (!isnan(value) && (first || metrics[m].with_label)) {
+                    sample_share(w, metrics[m].name, p, share, metrics[m].with_label, value);
+                }
+            }
+        }
+    }
+}
+
 void dn_prometheus_write(FILE *out, int rank, const dn_metrics_pipeline *pipelines, int n) {
     const writer w = {out, rank, pipelines, n};
     put_process(&w);
@@ -237,4 +289,5 @@ void dn_prometheus_write(FILE *out, int rank, const dn_metrics_pipeline *pipelin
     put_queues(&w);
     put_sinks(&w);
     put_latencies(&w);
+    put_shares(&w);
 }

@@ -18,7 +18,16 @@
 enum { SEGMENT_BATCHES = 65536, CHUNK_ROWS = 4096, MAX_COLUMNS = 32, MAX_PIPELINES = 64 };
 #define SEGMENT_AGE_NS (INT64_C(60) * 1000000000)
 
-typedef enum table_id { BATCHES, SYSTEM, FLOW, QUEUES, STAGES, TOPOLOGY, N_TABLES } table_id;
+typedef enum table_id {
+    BATCHES,
+    SYSTEM,
+    FLOW,
+    QUEUES,
+    LABELS,
+    STAGES,
+    TOPOLOGY,
+    N_TABLES
+} table_id;
 typedef enum labels_id { NO_LABELS, REASONS, PIPELINES, MODELS, N_LABELS } labels_id;
 
 typedef struct column_def {
@@ -95,6 +104,15 @@ static const table_def tables[N_TABLES] = {
                  {"capacity", DN_H5_I64, "1", "Items at most", 0},
                  {"blocked_ns", DN_H5_I64, NS, "Time that pushers were blocked so far", 0},
                  {"starved_ns", DN_H5_I64, NS, "Time that poppers were starved so far", 0}}},
+    [LABELS] = {"labels",
+                {{"mono_ns", DN_H5_I64, NS, "When, monotonic clock", 0},
+                 {"pipeline", DN_H5_ENUM, "", "Pipeline", PIPELINES},
+                 {"column", DN_H5_TEXT, "", "Column that the classes are of", 0},
+                 {"label", DN_H5_TEXT, "", "Class", 0},
+                 {"count", DN_H5_I64, "1", "Of it, among the newest rows (drift_rows)", 0},
+                 {"of", DN_H5_I64, "1", "Of all classes of the column", 0},
+                 {"baseline", DN_H5_F64, "1", "Share in the baseline, NaN without one", 0},
+                 {"psi", DN_H5_F64, "1", "Population stability index of the column, or NaN", 0}}},
     [STAGES] = {"stages",
                 {{"pipeline", DN_H5_ENUM, "", "Pipeline", PIPELINES},
                  {"name", DN_H5_TEXT, "", "Part of the pipeline", 0},
@@ -132,10 +150,11 @@ struct dn_trace {
     bool warned, has_bounds;
 };
 
-/* A value of a row, by the type of its column: TEXT has text, the others number. */
+/* A value of a row, by the type of its column: TEXT has text, F64 real, the others number. */
 typedef struct value {
     int64_t number;
     const char *text;
+    double real;
 } value;
 
 static void switch_off(dn_trace *trace) {
@@ -153,6 +172,9 @@ static dn_status append_value(dn_h5_column *column, dn_h5_type type, const value
     if (type == DN_H5_TEXT) {
         const dn_span text = dn_span_of(v->text);
         return dn_h5_append_texts(column, &text, 1);
+    }
+    if (type == DN_H5_F64) {
+        return dn_h5_append(column, &v->real, 1);
     }
     uint8_t label = (uint8_t)v->number;
     return dn_h5_append(column, type == DN_H5_ENUM ? (const void *)&label : &v->number, 1);
@@ -464,6 +486,21 @@ void dn_trace_sample_pipeline(dn_trace *trace, int pipeline, const dn_pipeline_s
                              {.number = ring->blocked_ns},
                              {.number = ring->starved_ns}};
         add_row(trace, QUEUES, row);
+    }
+}
+
+void dn_trace_sample_labels(dn_trace *trace, int pipeline, const dn_share *shares, int n) {
+    if (!trace || !trace->file) {
+        return;
+    }
+    int64_t now = dn_mono_ns();
+    for (int i = 0; i < n; i++) {
+        const dn_share *share = &shares[i];
+        const value row[] = {{.number = now},           {.number = pipeline},
+                             {.text = share->column},   {.text = share->label},
+                             {.number = share->count},  {.number = share->of},
+                             {.real = share->baseline}, {.real = share->psi}};
+        add_row(trace, LABELS, row);
     }
 }
 

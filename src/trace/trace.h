@@ -7,6 +7,8 @@
  *    /system      a row per sample: CPU time, resident memory, energy, GPU
  *    /flow        a row per sample and pipeline: records, tokens, lag
  *    /queues      a row per sample and queue: depth, time blocked and starved
+ *    /labels      a row per class, when the newest rows were counted anew: how many, and how many
+ *                 once (flow/labels.h)
  *    /stages      (last segment) a row per part of a pipeline: busy time, chunks, rows
  *    /histograms  (last segment) lower bounds of the buckets, and counts per name
  *    /topology    a row per rank: host, device, cpus, numa; the attribute `text` shows the machine
@@ -61,6 +63,9 @@ void dn_trace_sample_system(dn_trace *trace);
 
 /** Rows of /flow and /queues from a snapshot. */
 void dn_trace_sample_pipeline(dn_trace *trace, int pipeline, const dn_pipeline_stats *stats);
+
+/** Rows of /labels. */
+void dn_trace_sample_labels(dn_trace *trace, int pipeline, const dn_share *shares, int n);
 
 /** Rows of /stages, once, at the end. */
 void dn_trace_stages(dn_trace *trace, int pipeline, const dn_pipeline_stats *stats);

@@ -37,6 +37,11 @@ labels "$out" 6 | grep -q '"language":"und"' || fail "numbers have a language: $
 # the summary agrees
 equal "rows of other languages" "$(field rows_other_language <"$tmp/summary")" 5
 
+# nulls, and why: the encoder left five out for their language; the linear heads have none for English, Russian and numbers
+grep -q '"label.mood":{[^}]*"null":0,"null:language":5}' "$out/labels.json" || fail "nulls of the encoder: $(cat "$out/labels.json")"
+grep -q '"label.sentiment":{[^}]*"null":1,"null:language":3}' "$out/labels.json" || fail "nulls of the linear heads: $(cat "$out/labels.json")"
+equal "rows without a mood in the summary" "$(grep -o '"column":"label.mood","undecided":0,"null":0,"null_language":[0-9]*' "$tmp/summary" | cut -d: -f5)" 5
+
 # any language: all are scored
 scored() { grep -o '"tokens_scored":[0-9]*' "$1" | tail -n 1 | cut -d: -f2; }
 tweets "$corpus" "$tmp/any" "${options[@]}" --set enrich.model.languages=any --set enrich.model.reuse=0 >"$tmp/all"

@@ -63,6 +63,21 @@ def check_safety(text, reader):
     expect("that language, escaped", "&lt;b&gt;x&lt;/b&gt;" in text, True)
 
 
+def check_drift(shown, told):
+    """The columns of the page are those of the summary, the furthest from the baseline first."""
+    what = shown["drift"]
+    expect(f"{told['name']} columns compared", sorted(c["column"] for c in what["columns"]) if what else [], sorted(c["column"] for c in told["drift"]))
+    for column in what["columns"] if what else []:
+        one = next(c for c in told["drift"] if c["column"] == column["column"])
+        nulls = next(c for c in told["labels"] if c["column"] == column["column"])
+        expect(f"drift of {column['column']}", {k: column[k] for k in one}, one)
+        expect(f"nulls of {column['column']}", {k: column[k] for k in nulls}, nulls)
+    distances = [c["psi_max"] for c in what["columns"]] if what else []
+    expect("order of columns", distances, sorted(distances, reverse=True))
+    for name, curve in (what or {"curves": {}})["curves"].items():
+        expect(f"curve of {name}", len(curve["t"]) > 0 and len(curve["t"]) == len(curve["psi"]) == len(curve["share"]) and max(curve["share"]) <= 1, True)
+
+
 def check_numbers(data, summary):
     expect("pipelines", [p["name"] for p in data["pipelines"]], [p["name"] for p in summary["pipelines"]])
     for shown, told in zip(data["pipelines"], summary["pipelines"]):
@@ -77,6 +92,7 @@ def check_numbers(data, summary):
         for lane in shown["lanes"]:
             share = sum(lane[state] for state in ("busy", "blocked", "starved", "other"))
             expect(f"{told['name']} {lane['crew']} shares", abs(share - 1) < 1e-3 and min(lane[s] for s in ("busy", "blocked", "starved", "other")) >= -1e-9, True)
+        check_drift(shown, told)
         edges, rate = shown["rate"]["edges_s"], shown["rate"]["sum"]
         drawn = sum(value * (b - a) for a, b, value in zip(edges, edges[1:], rate))
         expect(f"{told['name']}: {drawn} records under the curve of {told['records_in']}", abs(drawn - told["records_in"]) <= 0.02 * told["records_in"] + 2, True)
@@ -102,7 +118,8 @@ def main():
     reader.feed(text)
     reader.close()
     expect("elements left open", reader.open, [])
-    expect("sections", reader.sections, SECTIONS)
+    drifting = any(p["drift"] for p in summary["pipelines"])
+    expect("sections", reader.sections, SECTIONS | ({"drift"} if drifting else set()))
     check_safety(text, reader)
     check_numbers(json.loads(reader.data), summary)
     words = " ".join(reader.text)

@@ -27,6 +27,13 @@ if ! "$tmp/bare" -c 'import h5py' 2>/dev/null; then
 fi
 refused 73 'E1601 .*cannot be written' A=1 -o "$tmp/no/such/folder/page.html" "$tmp/out"
 
+# A run that is compared with an earlier one has a section about it.
+mapfile -t tiny < <(model_options tiny)
+tweets "$tmp/<b>&corpus.jsonl" "$tmp/drift" "${tiny[@]}" --set drift="$tmp/out/labels.json" --set drift_rows=100 >"$tmp/drift.json" || fail "the run with a baseline: $?"
+"$DUNLIN" report "$tmp/drift" >/dev/null || fail "no page of a run with a baseline"
+"$python" tests/report/page.py "$tmp/drift/report.html" "$tmp/drift.json" || fail "the page of a run with a baseline"
+grep -q 'id="drift"' "$tmp/drift/report.html" || fail "no section about drift"
+
 # Two models: records are counted once, both stand on the page.
 job_file=$(job_of two) tweets "$tmp/<b>&corpus.jsonl" "$tmp/two" >"$tmp/two.json" || fail "the run of two models: $?"
 "$DUNLIN" report "$tmp/two" >/dev/null || fail "no page of a run of two models"

@@ -11,6 +11,7 @@
 
 #include <ftw.h>
 #include <jansson.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -84,6 +85,12 @@ static dn_pipeline_stats stats_now(void) {
     return stats;
 }
 
+enum { N_SHARES = 3 };
+static const char topic[] = "label.topic", pieces[] = "unknown.pieces";
+static const dn_share shares[N_SHARES] = {{topic, "ca\"ts", 30, 40, 0.5, 0.375},
+                                          {topic, "null", 10, 40, 0.5, 0.375},
+                                          {pieces, "known", 9, 9, NAN, NAN}};
+
 static void record(int rank, int n_batches) {
     dn_trace *trace = open_trace(rank);
     dn_pipeline_stats stats = stats_now();
@@ -93,6 +100,7 @@ static void record(int rank, int n_batches) {
     }
     dn_trace_sample_system(trace);
     dn_trace_sample_pipeline(trace, 1, &stats);
+    dn_trace_sample_labels(trace, 1, shares, N_SHARES);
     dn_trace_stages(trace, 1, &stats);
     dn_hist *hist = dn_alloc(sizeof *hist);
     dn_hist_add(hist, 5000, 3);
@@ -122,6 +130,11 @@ CASE(a_trace_holds_what_happened) {
     EXPECT_INT(number_at(file, "/batches/linear_ns", 0), DN_NULL_I64); /* not timed */
     EXPECT_INT(number_at(file, "/batches/linear_ns", 1), 900000);
     EXPECT_INT(number_at(file, "/queues/depth", 0), 3);
+    EXPECT_INT(number_at(file, "/labels/count", 1), 10);
+    EXPECT_INT(number_at(file, "/labels/of", 1), 40);
+    double psi[N_SHARES];
+    EXPECT(dn_h5_read(file, "/labels/psi", 0, N_SHARES, psi) == DN_OK);
+    EXPECT(psi[1] == 0.375 && isnan(psi[2]));
     EXPECT_INT(number_at(file, "/stages/busy_ns", 1), 9000000);
     EXPECT(number_at(file, "/system/rss_bytes", 0) > 1 << 20);
     uint8_t reason = 0;
@@ -199,6 +212,7 @@ CASE(no_trace_is_no_harm) {
     dn_trace_batch(NULL, 0, &event);
     dn_trace_sample_system(NULL);
     dn_trace_sample_pipeline(NULL, 0, &stats);
+    dn_trace_sample_labels(NULL, 0, shares, N_SHARES);
     dn_trace_stages(NULL, 0, &stats);
     dn_trace_summary(NULL, "{}");
     EXPECT(dn_trace_warning(NULL) == NULL);
@@ -285,7 +299,7 @@ CASE(prometheus_text_is_well_formed) {
     dn_pipeline_latency *latency = dn_alloc(sizeof *latency);
     dn_hist_add(&latency->response, 5000000, 4);
     static const char *const sinks[] = {"rows_h5"};
-    const dn_metrics_pipeline metrics = {"enrich", &stats, latency, 1, sinks};
+    const dn_metrics_pipeline metrics = {"enrich", &stats, latency, 1, sinks, N_SHARES, shares};
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
@@ -302,6 +316,11 @@ CASE(prometheus_text_is_well_formed) {
         "008388608\"} 4\n",
         "dunlin_end_to_end_latency_seconds_count{rank=\"2\",pipeline=\"enrich\"} 4\n",
         "# TYPE dunlin_end_to_end_latency_seconds histogram\n",
+        "dunlin_label_share{rank=\"2\",pipeline=\"enrich\",column=\"label.topic\","
+        "label=\"ca\\\"ts\"} 0.75\n",
+        "dunlin_label_baseline_share{rank=\"2\",pipeline=\"enrich\",column=\"label.topic\","
+        "label=\"null\"} 0.5\n",
+        "dunlin_label_psi{rank=\"2\",pipeline=\"enrich\",column=\"label.topic\"} 0.375\n",
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         if (!strstr(text, wanted[i])) {
@@ -309,6 +328,10 @@ CASE(prometheus_text_is_well_formed) {
         }
         EXPECT(strstr(text, wanted[i]) != NULL);
     }
+    EXPECT(!strstr(text, "nan") && !strstr(text, "baseline_share{rank=\"2\",pipeline=\"enrich\","
+                                                 "column=\"unknown.pieces"));
+    const char *psi = strstr(text, "dunlin_label_psi{");
+    EXPECT(psi && !strstr(psi + 1, "dunlin_label_psi{")); /* one a column */
     expect_format(text);
     free(text);
     free(latency);

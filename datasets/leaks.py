@@ -22,7 +22,7 @@ import unicodedata
 
 NEAR = 30
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-MASK = re.compile(r"@\w+|\bhttps?\b\S*|\bwww\.\S+")
+MASK = re.compile(r"@\w+|https?://\S+|\bhttps?\b\S*|\bwww\.\S+")
 RETWEET = re.compile(r"^(\W*\brt\b\W+)+")
 
 

@@ -18,6 +18,8 @@ DISGUISES = {
     "a masked user": HELD.replace("@ann", "@user"),
     "another link": HELD.replace("http://example.org/x", "https://t.example/abc?d=1"),
     "a masked link": HELD.replace("http://example.org/x", "http"),
+    "a link without space": HELD.replace("\u2026 http", "http"),
+    "a link behind a word, in capitals": HELD.replace("\u2026 http", "http").upper(),
     "case": HELD.upper(),
     "punctuation": HELD.replace("'", "\u2019").replace("\u2026", "!!!"),
     "HTML": HELD.replace("&", "&amp;"),

@@ -54,7 +54,7 @@ static const char help[] =
     "  eval       how good the heads are on labelled texts: the metric of each task with a 95 % "
     "interval, calibration,\n"
     "             slices, and two models or precisions text by text. SUITE is a file, or tweets, "
-    "languages, mail or samples\n"
+    "languages, mail, identity or samples\n"
     "             once `python3 datasets/suites.py` has made these\n"
     "  calibrate  fits a temperature (and shift) to each head that the suite has texts for: a "
     "score of "

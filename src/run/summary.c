@@ -151,7 +151,7 @@ static void print_nulls(const dn_pipeline_report *p, FILE *out) {
             if (end - i > 1) {
                 fprintf(out, " and %d more columns", end - i - 1);
             }
-            fprintf(out, ": %lld in languages that it does not serve, %lld without text\n",
+            fprintf(out, ": %lld in languages that are not served, %lld without text\n",
                     (long long)foreign, (long long)other);
         }
     }

@@ -20,7 +20,8 @@
         "tokens", DN_P_COUNT, AT(max_tokens), "0", 0, 1 << 20, NULL,                               \
             "Tokens of a micro-batch; it closes when the next text does not fit. 0: 512, on a "    \
             "GPU as "                                                                              \
-            "many as fill all of it (5,632 on 132 multiprocessors), or as the longest text has if " \
+            "many as fill all of it (5,632 on 132 multiprocessors), or as the longest text has "   \
+            "if "                                                                                  \
             "more."                                                                                \
     }
 #define ROWS                                                                                       \
@@ -115,23 +116,49 @@ static void choose_sizes(dn_scorer_conf *conf, bool on_gpu) {
     }
 }
 
+/** A pass of the largest batch on each lane: what passes reserve is reserved at the first. Parts of
+ * a model have not met yet, so theirs comes later. */
+static dn_status try_passes(const dn_model *model, dn_workspace *space, int max_tokens,
+                            int max_rows) {
+    const dn_model_info *info = dn_model_describe(model);
+    int wanted = (max_tokens + info->longest - 1) / info->longest;
+    int n_rows = wanted < max_rows ? wanted : max_rows;
+    int n_tokens = wanted <= max_rows ? max_tokens : n_rows * info->longest;
+    int32_t *token = dn_alloc_array((size_t)n_tokens, sizeof *token);
+    int32_t *row_start = dn_alloc_array((size_t)n_rows + 1, sizeof *row_start);
+    float *score = dn_alloc_array(dn_model_score_floats(model, n_rows, n_tokens), sizeof *score);
+    dn_batch batch = {n_rows, n_tokens, token, row_start};
+    dn_status status = DN_OK;
+    for (int i = 1; i <= n_rows; i++) {
+        row_start[i] = i < n_rows ? i * info->longest : n_tokens;
+    }
+    for (int i = dn_workspace_depth(space); i > 0 && info->n_parts == 1 && status == DN_OK; i--) {
+        status = dn_model_score(model, space, &batch, score);
+    }
+    free(token);
+    free(row_start);
+    free(score);
+    return status;
+}
+
+static dn_status try_batches(const dn_scorer_conf *conf) {
+    dn_workspace *space;
+    DN_TRY(dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows, &space));
+    dn_status status = try_passes(conf->model, space, (int)conf->max_tokens, (int)conf->max_rows);
+    dn_workspace_free(space);
+    return status;
+}
+
 /** Whether a device has room for a thread's batches; if not, once for batches of half the size. */
 static dn_status fit_device(dn_scorer_conf *conf) {
-    for (bool halved = false;; halved = true) {
-        dn_workspace *space;
-        dn_status status =
-            dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows, &space);
-        if (status == DN_OK) {
-            dn_workspace_free(space);
-            return DN_OK;
-        }
-        if (status != DN_RETRY || halved) {
-            return DN_FATAL;
-        }
+    dn_status status = try_batches(conf);
+    if (status == DN_RETRY) {
         conf->max_tokens /= 2;
         dn_log(DN_LOG_WARN, "micro-batches of %lld tokens instead of twice as many: %s",
                (long long)conf->max_tokens, dn_failure_last()->text);
+        status = try_batches(conf);
     }
+    return status == DN_OK ? DN_OK : DN_FATAL;
 }
 
 static dn_status open_model(dn_scorer_conf *conf) {

@@ -44,6 +44,15 @@ expect 0 'int8|fp32' 'driver=11080 bad_driver=35' model describe "$model" --back
 expect 69 'E1406 .*capability 7.0, .*DUNLIN_CUDA_ARCHITECTURES=70' 'capability=70 no_code=1' model describe "$model"
 expect 69 'E1406 .*libcublasLt' 'no_blas=1' model describe "$model"
 
+# Too little memory for the batch, seen at the start: once a smaller one, also where only its passes lack room; then the end.
+tiny=(--set enrich.model.path="$model" --set enrich.tokenise.vocabulary="$model" --set enrich.model.backend=cuda)
+tiny+=(--set enrich.model.tokens=8192 --set output="$tmp/o")
+expect 0 '^ok  model' 'memory=110' check jobs/tweets.yaml "${tiny[@]}"
+! grep -q 'micro-batches of' "$tmp/out" || { echo "a smaller batch where there was room"; fails=1; }
+expect 0 'warn +micro-batches of 4096 tokens.* 33 MiB of workspace: .* of 99 MiB' 'memory=99' check jobs/tweets.yaml "${tiny[@]}"
+expect 0 'warn +micro-batches of 4096 tokens.* 1 MiB of activations: 0 of 100 MiB' 'memory=100' check jobs/tweets.yaml "${tiny[@]}"
+expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 33 MiB of workspace: .* of 97 MiB' 'memory=97' check jobs/tweets.yaml "${tiny[@]}"
+
 # Memory and faults.
 expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 1 MiB are free' 'memory=1' model bench "$model" --backend cuda
 expect 71 'E1504 .*attention of .*cudaErrorLaunchFailure' 'fails=attention' model check "$model" --backend cuda

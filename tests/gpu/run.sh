@@ -21,6 +21,12 @@ for line in 'kernels +cuda cublaslt bf16, GPU 0: Test H200' 'GPU +computed [0-9.
     grep -qE "$line" "$tmp/summary" || fail "the summary lacks /$line/: $(cat "$tmp/summary")"
 done
 
+# On a GPU that has no room for the passes of the batch that was asked for, half of it gives the same.
+DN_TEST_GPU=memory=100 tweets "$corpus" "$tmp/small" "${options[@]}" --set enrich.model.tokens=8192 >"$tmp/summary" 2>"$tmp/err" ||
+    fail "a run on a small GPU: $(cat "$tmp/err")"
+grep -q 'micro-batches of 4096 tokens instead' "$tmp/err" || fail "no smaller batch: $(cat "$tmp/err")"
+equal "rows on a small GPU" "$(content "$tmp/small")" "$expected"
+
 status=0
 DN_TEST_GPU='fails=attention lasts=24 late=1' timeout 120 "$DUNLIN" run jobs/tweets.yaml --broker none --replay "$corpus" \
     --set output="$tmp/faulty" --until end -q "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || status=$?

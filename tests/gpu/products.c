@@ -6,25 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_AT_ONCE = 8 };
-
 static float *widened(dn_cuda_type type, const void *x, size_t n) {
     float *out = malloc(n * sizeof *out);
     test_elements_get(type, x, n, out);
     return out;
 }
 
-static float *transposed(const float *w, size_t n, size_t k) {
-    float *out = malloc(n * k * sizeof *out);
+/** Columns of a panel, as vectors that stay in registers; rows that share what is read of it. */
+enum { LANES = 16, VECTORS = 4, WIDTH = LANES * VECTORS, ROWS = 4 };
+typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+
+/** w[n][k] as panels [n / WIDTH][k][WIDTH], zeros behind the last column. */
+static float *panels_of(const float *w, size_t n, size_t k) {
+    size_t n_panels = (n + WIDTH - 1) / WIDTH;
+    float *out = calloc(n_panels * k * WIDTH, sizeof *out);
     for (size_t j = 0; j < n; j++) {
         for (size_t l = 0; l < k; l++) {
-            out[l * n + j] = w[j * k + l];
+            out[(j / WIDTH * k + l) * WIDTH + j % WIDTH] = w[j * k + l];
         }
     }
     return out;
 }
 
-/** Rows share what is read of w; each output's sum is one lane's and in order, so a row's bits are
+/** ROWS rows of x with one panel. Each output's sum is one lane's and in order, so a row's bits are
  * the same in any company. Without the sanitizers' looks at every number, which cost ten times the
  * product. */
 __attribute__((no_sanitize("address", "undefined")))
@@ -32,16 +36,36 @@ __attribute__((no_sanitize("address", "undefined")))
 __attribute__((target_clones("avx512f", "avx2", "default")))
 #endif
 static void
-multiply_rows(const float *restrict x, const float *restrict columns, size_t m, size_t n, size_t k,
-              float *restrict out) {
-    memset(out, 0, m * n * sizeof *out);
+multiply_panel(const float *const x[ROWS], const float *panel, size_t k, float out[ROWS][WIDTH]) {
+    vector sum[ROWS][VECTORS] = {0};
     for (size_t l = 0; l < k; l++) {
-        for (size_t i = 0; i < m; i++) {
-            for (size_t j = 0; j < n; j++) {
-                out[i * n + j] += x[i * k + l] * columns[l * n + j];
+        const vector *column = (const vector *)(const void *)(panel + l * WIDTH);
+        for (int i = 0; i < ROWS; i++) {
+            for (int v = 0; v < VECTORS; v++) {
+                sum[i][v] += x[i][l] * column[v];
             }
         }
     }
+    memcpy(out, sum, sizeof sum);
+}
+
+/** out[m][n]; rows that are not there are the last one again. */
+static void multiply(const float *x, const float *w, size_t m, size_t n, size_t k, float *out) {
+    float *panels = panels_of(w, n, k), tile[ROWS][WIDTH];
+    for (size_t i = 0; i < m; i += ROWS) {
+        const float *row[ROWS];
+        for (size_t r = 0; r < ROWS; r++) {
+            row[r] = x + (i + r < m ? i + r : m - 1) * k;
+        }
+        for (size_t j = 0; j < n; j += WIDTH) {
+            size_t width = n - j < WIDTH ? n - j : WIDTH;
+            multiply_panel(row, panels + j * k, k, tile);
+            for (size_t r = 0; r < ROWS && i + r < m; r++) {
+                memcpy(out + (i + r) * n + j, tile[r], width * sizeof *out);
+            }
+        }
+    }
+    free(panels);
 }
 
 int test_gpu_product(const dn_gemm_shape *s, const dn_gemm_operands *o) {
@@ -50,16 +74,11 @@ int test_gpu_product(const dn_gemm_shape *s, const dn_gemm_operands *o) {
     float *bias = s->has_bias ? widened(s->out_type, o->bias, n) : NULL;
     float *out = malloc(m * n * sizeof *out);
     float scale = (o->x_scale ? *o->x_scale * *o->w_scale : 1) * (test_gpu_state.wrong ? 1.25f : 1);
-    float *columns = transposed(w, n, k);
-    for (size_t i = 0; i < m; i += ROWS_AT_ONCE) {
-        size_t rows = m - i < ROWS_AT_ONCE ? m - i : ROWS_AT_ONCE;
-        multiply_rows(x + i * k, columns, rows, n, k, out + i * n);
-    }
+    multiply(x, w, m, n, k, out);
     for (size_t i = 0; i < m * n; i++) {
         out[i] = out[i] * scale + (bias ? bias[i % n] : 0);
     }
     test_elements_put(s->out_type, out, m * n, o->out);
-    free(columns);
     free(x);
     free(w);
     free(bias);

@@ -8,9 +8,9 @@ Rows of 12 to 44 tokens, 28 in the mean, MiniLM-L6 sizes with random weights, Py
   packed    no padding: jagged tensors into scaled-dot-product attention
 
 each eager and compiled, and ONNX Runtime's fused graph over padded and bucketed batches. A row for each batch size, the best
-of each way last: tweets/s, the median of five seconds.
+of each way last: tweets/s, the median of five runs. Full rows, which need no padding, only as `padded`.
 
-    peer.py [--device cpu --seconds 0.01 --batches 4]        the rest is for trying it where there is no GPU
+    peer.py [--full 128] [--seconds S] [--device cpu --batches 4]        the last two are for trying it where there is no GPU
 """
 
 import argparse
@@ -22,7 +22,8 @@ import time
 import torch
 from torch.nn import functional
 
-HIDDEN, LAYERS, HEADS, INNER, VOCABULARY, LENGTH, BUCKET, RUNS, BATCHES = 384, 6, 12, 1536, 30522, 48, 8, 5, 8
+HIDDEN, LAYERS, HEADS, INNER, VOCABULARY, BUCKET, RUNS, BATCHES = 384, 6, 12, 1536, 30522, 8, 5, 8
+LENGTH, FULL = 48, 0  # of the longest row, and of all; set by --full
 
 
 class Layer(torch.nn.Module):
@@ -88,7 +89,7 @@ class Packed(Encoder):
 
 def lengths_of(rows, bucketed):
     """BATCHES batches; bucketed: of rows that a sort put together."""
-    lengths = torch.randint(12, 45, (BATCHES * rows,))
+    lengths = torch.full((BATCHES * rows,), FULL) if FULL else torch.randint(12, 45, (BATCHES * rows,))
     return (lengths.sort().values if bucketed else lengths).view(BATCHES, rows)
 
 
@@ -165,8 +166,11 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--full", type=int, default=0)
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256, 1024, 4096])
     args = parser.parse_args()
+    global LENGTH, FULL
+    LENGTH, FULL = args.full or LENGTH, args.full
     torch.manual_seed(1)
     finish = torch.cuda.synchronize if args.device == "cuda" else lambda: None
     kind = torch.bfloat16 if args.device == "cuda" else torch.float32
@@ -179,6 +183,8 @@ def main():
             for way, model in (("padded", padded), ("bucketed", padded), ("packed", packed))
             for how, compiled in (("eager", None), ("compiled", lambda m: torch.compile(m, dynamic=True)))]
     ways += [(f"{runtime_name}, {way}", runtime, way) for way in ("padded", "bucketed") if runtime]
+    if FULL:
+        ways = [(f"{name} of {FULL} tokens", call, way) for name, call, way in ways if way == "padded"]
     with torch.inference_mode():
         for name, call, way in ways:
             best = 0

@@ -28,7 +28,7 @@ printf 'what a day\nso it goes\n' >"$tmp/texts"
 model=tests/data/tiny
 
 # Which GPU, or why none.
-expect 0 'GPU 0: Test H200 at 0000:18:00.0' '' check jobs/tweets.yaml --set output="$tmp/o"
+expect 0 'GPU 0: Test H200 at 0000:18:00.0' '' check jobs/tweets.yaml --set output="$tmp/o" --set enrich.model.tokens=128
 expect 0 'no GPU: .*no NVIDIA driver or no device' 'driver=0' check jobs/tweets.yaml --set output="$tmp/o"
 expect 0 'cuda:bf16 +usable, chosen' '' describe jobs/tweets.yaml
 expect 0 'cuda:fp8 +not on this machine' 'capability=80' describe jobs/tweets.yaml

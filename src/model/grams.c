@@ -312,24 +312,33 @@ static void add_terms(const dn_gram_model *model, const terms *t, int first, flo
     }
 }
 
-/** A step of columns after the other, over all n-grams: rows of more than one step are rare. */
-static void sum_up(const dn_gram_model *model, const dn_ngram *gram, int n, float *logit) {
-    int width = model->config.score_width;
-    for (int first = 0; first < width; first += model->lanes) {
-        float sum[LANES];
-        memcpy(sum, model->bias + first, (size_t)model->lanes * sizeof *sum);
-        for (int i = 0; i < n; i += AT_ONCE) {
-            terms t = {.n = n - i < AT_ONCE ? n - i : AT_ONCE};
-            for (int k = 0; k < t.n; k++) {
-                t.row[k] = model->weight + model->row[gram[i + k].bucket];
-                t.value[k] = gram[i + k].value;
-                __builtin_prefetch(t.row[k] + first);
-            }
-            add_terms(model, &t, first, sum);
-        }
-        int left = width - first < model->lanes ? width - first : model->lanes;
-        memcpy(logit + first, sum, (size_t)left * sizeof *logit);
+/** The next n-grams from *at on that the model has weights of: row 0 would add nothing. */
+static void look_up(const dn_gram_model *model, const dn_ngram *gram, int n, int *at, terms *t) {
+    for (t->n = 0; *at < n && t->n < AT_ONCE; (*at)++) {
+        int32_t row = model->row[gram[*at].bucket];
+        t->row[t->n] = model->weight + row;
+        t->value[t->n] = gram[*at].value;
+        __builtin_prefetch(t->row[t->n]);
+        t->n += row != 0;
     }
+}
+
+/** A step of columns after the other for a few n-grams at a time: they are looked up once. The last
+ * step may be wider than what is left of `logit`. */
+static void sum_up(const dn_gram_model *model, const dn_ngram *gram, int n, float *logit) {
+    int last = model->stride - model->lanes;
+    float tail[LANES];
+    terms t;
+    memcpy(logit, model->bias, (size_t)last * sizeof *logit);
+    memcpy(tail, model->bias + last, (size_t)model->lanes * sizeof *tail);
+    for (int at = 0; at < n;) {
+        look_up(model, gram, n, &at, &t);
+        for (int first = 0; first < last; first += model->lanes) {
+            add_terms(model, &t, first, logit + first);
+        }
+        add_terms(model, &t, last, tail);
+    }
+    memcpy(logit + last, tail, (size_t)(model->config.score_width - last) * sizeof *logit);
 }
 
 static void softmax(int n, float *x) {

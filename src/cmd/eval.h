@@ -26,12 +26,13 @@ typedef struct dn_judged {
     int n_linear; /**< texts that the cascade's linear model answered */
     float undecided_below;
     float *confidence; /**< [n_decisions]: of the label of a text, or of each label of a sigmoid */
+    float *likeness;   /**< [n_decisions] of a softmax head: dn_head_likeness */
     bool *right;       /**< [n_decisions] */
     int n_outside, n_outside_undecided;
-    float *outside;    /**< [n_outside]: confidence in the label of a text that none fits */
-    float *logit;      /**< [n_rows][n_labels] where they are wanted */
-    bool *label;       /**< [n_rows][n_labels]: the right ones, where logits are wanted */
-    uint8_t *length;   /**< [n_rows]: which of dn_eval_lengths its tokens are in */
+    float *outside;  /**< [n_outside]: likeness of a text that no label fits */
+    float *logit;    /**< [n_rows][n_labels] where they are wanted */
+    bool *label;     /**< [n_rows][n_labels]: the right ones, where logits are wanted */
+    uint8_t *length; /**< [n_rows]: which of dn_eval_lengths its tokens are in */
 } dn_judged;
 
 typedef enum dn_figure_kind {

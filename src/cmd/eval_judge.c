@@ -26,8 +26,8 @@ typedef struct judging {
 static const dn_model_head *find_head(const dn_model_info *info, const dn_suite_task *task) {
     for (int i = 0; i < info->n_model_heads; i++) {
         const dn_model_head *head = &info->model_head[i];
-        bool speaks = !head->language ||
-                      (task->language && strcmp(head->language, task->language) == 0);
+        bool speaks =
+            !head->language || (task->language && strcmp(head->language, task->language) == 0);
         if (speaks && strcmp(head->name, task->head) == 0) {
             return head;
         }
@@ -120,23 +120,25 @@ static int best_of(const dn_model_head *head, const float *score) {
     return best;
 }
 
-static void take_outside(const dn_model_head *head, const float *score, dn_judged *to) {
-    float confidence = score[best_of(head, score)];
-    to->outside[to->n_outside++] = confidence;
-    to->n_outside_undecided += confidence < head->undecided_below;
+static void take_outside(const dn_model_head *head, const float *row, dn_judged *to) {
+    to->outside[to->n_outside++] = dn_head_likeness(head, row);
+    to->n_outside_undecided += dn_head_decide(head, row) == head->n_labels;
 }
 
-static void decide_one(const judging *j, const dn_model_head *head, const float *score,
+static void decide_one(const judging *j, const dn_model_head *head, const float *row,
                        dn_judged *to) {
+    const float *score = row + head->begin;
     int best = best_of(head, score);
     j->decided[best] = true;
+    to->likeness[to->n_decisions] = dn_head_likeness(head, row);
     to->confidence[to->n_decisions] = score[best];
     to->right[to->n_decisions++] = j->right[best];
-    to->n_undecided += score[best] < head->undecided_below;
+    to->n_undecided += dn_head_decide(head, row) == head->n_labels;
 }
 
-static void decide_each(const judging *j, const dn_model_head *head, const float *score,
+static void decide_each(const judging *j, const dn_model_head *head, const float *row,
                         dn_judged *to) {
+    const float *score = row + head->begin;
     for (int i = 0; i < head->n_labels; i++) {
         j->decided[i] = score[i] > head->said_above;
         to->confidence[to->n_decisions] = score[i];
@@ -158,12 +160,11 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
     const dn_model_head *head = j->head[row->task];
     dn_judged *to = &j->judged[row->task];
     if (row->outside) {
-        take_outside(head, scores->score + head->begin, to);
+        take_outside(head, scores->score, to);
         return;
     }
     mark_labels(j, row, head);
-    (head->kind == DN_HEAD_SIGMOID ? decide_each : decide_one)(j, head, scores->score + head->begin,
-                                                               to);
+    (head->kind == DN_HEAD_SIGMOID ? decide_each : decide_one)(j, head, scores->score, to);
     if (to->logit) {
         size_t n = (size_t)head->n_labels, at = (size_t)j->seen[row->task] * n;
         memcpy(to->logit + at, scores->score + head->begin, n * sizeof *to->logit);
@@ -206,6 +207,7 @@ static void open_task(const judging *j, const dn_suite_task *task, const dn_mode
                       .n_labels = head->n_labels,
                       .confidence = dn_alloc_array(n * each, sizeof *to->confidence),
                       .right = dn_alloc_array(n * each, sizeof *to->right),
+                      .likeness = dn_alloc_array(n * each, sizeof *to->likeness),
                       .outside = dn_alloc_array((size_t)task->n_outside, sizeof *to->outside),
                       .length = dn_alloc_array(n, sizeof *to->length)};
     if (j->wants_logits) {
@@ -319,6 +321,7 @@ void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side) {
         dn_outcomes_free(to->outcomes);
         free(to->of);
         free(to->confidence);
+        free(to->likeness);
         free(to->right);
         free(to->length);
         free(to->outside);

@@ -86,7 +86,7 @@ static void measure_outside(const measuring *m, int t, const dn_eval_side *side)
     int n = judged->n_decisions, n_outside = judged->n_outside;
     float *score = dn_alloc_array((size_t)n + (size_t)n_outside, sizeof *score);
     double *recall = dn_alloc_array(DRAWS, sizeof *recall);
-    memcpy(score, judged->confidence, (size_t)n * sizeof *score);
+    memcpy(score, judged->likeness, (size_t)n * sizeof *score);
     memcpy(score + n, judged->outside, (size_t)n_outside * sizeof *score);
     dn_separation found = dn_separate(score, n, n_outside, OUTSIDE_KEPT);
     dn_separation_bootstrap(score, n, n_outside, OUTSIDE_KEPT, DRAWS, SEED, m->draw, recall);

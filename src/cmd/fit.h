@@ -27,6 +27,15 @@ void dn_encoded_rows(const dn_encoded *encoded, const dn_examples *from, int *la
  * for what the encoder gives. */
 void dn_encoded_restore(const dn_encoded *encoded, dn_logistic *logistic);
 
+/** mean[n_labels][width] of each label's rows, as the encoder gave them; those whose part[row] is
+ * `without` are left out, NULL: none. */
+void dn_encoded_means(const dn_encoded *encoded, const dn_labelled *rows, const int *part,
+                      int without, float *mean);
+
+/** likeness[n_rows], as dn_head_likeness has it, by classifier and means of the other parts. */
+void dn_encoded_likeness(const dn_encoded *encoded, const dn_labelled *rows,
+                         const dn_expected *expected, float *likeness);
+
 /** The n-grams that at least two examples have, of more than `most` those of the most examples;
  * rare ones larger: of bucket b, column[b] - 1 is the column (0: none), and weight[column] what its
  * values are multiplied by. */

@@ -16,6 +16,7 @@ void dn_model_print_head(const dn_model_head *head) {
     printf(head->temperature != 1 ? ", temperature %.4g" : "", (double)head->temperature);
     printf(head->shift != 0 ? ", shift %.4g, said above %.3g" : "", (double)head->shift,
            (double)head->said_above);
+    printf(head->means_begin >= 0 ? ", means" : "");
     printf(head->undecided_below > 0 ? ", und below %g\n" : "\n", (double)head->undecided_below);
 }
 

@@ -121,14 +121,27 @@ static dn_status expect(fitting *f) {
     return is_asked(f, "ngrams") ? expect_ngrams(f) : DN_OK;
 }
 
+/** How sure a decision is: of an encoder its likeness, of n-grams its probability. */
+static double find_threshold(const fitting *f) {
+    int n = f->examples.n;
+    double share = f->options->keep / 100.0;
+    if (f->chosen == &f->ngrams) {
+        return dn_threshold_keeping(f->ngrams.expected.probability, n, share);
+    }
+    float *likeness = dn_alloc_array((size_t)n, sizeof *likeness);
+    dn_encoded_likeness(&f->encoded, &f->encoder.rows, &f->encoder.expected, likeness);
+    double threshold = dn_threshold_keeping(likeness, n, share);
+    free(likeness);
+    return threshold;
+}
+
 /** Equal ones: the encoder, whose pass is paid already. */
 static void choose(fitting *f) {
-    bool ngrams = !f->encoder.name ||
-                  (f->ngrams.name && f->ngrams.expected.f1 > f->encoder.expected.f1);
+    bool ngrams =
+        !f->encoder.name || (f->ngrams.name && f->ngrams.expected.f1 > f->encoder.expected.f1);
     f->chosen = ngrams ? &f->ngrams : &f->encoder;
     if (f->options->keep) {
-        f->undecided_below = dn_expected_threshold(&f->chosen->expected, f->examples.n,
-                                                   f->options->keep / 100.0);
+        f->undecided_below = find_threshold(f);
     }
 }
 
@@ -212,16 +225,21 @@ static dn_status write_head(fitting *f) {
     dn_import_report report;
     DN_TRY(dn_folds_fit(&f->encoder.rows, f->encoder.expected.strength, &logistic));
     dn_encoded_restore(&f->encoded, &logistic);
+    float *mean =
+        dn_alloc_array((size_t)f->examples.n_labels * (size_t)f->encoded.width, sizeof *mean);
+    dn_encoded_means(&f->encoded, &f->encoder.rows, NULL, 0, mean);
     dn_new_head head = {.name = f->options->head,
                         .n_labels = f->examples.n_labels,
                         .width = f->encoded.width,
                         .label = f->examples.name,
                         .weight = logistic.weight,
                         .bias = logistic.bias,
+                        .mean = mean,
                         .undecided_below = f->undecided_below};
     dn_status status = dn_model_import(f->options->dir, f->options->out,
                                        &(dn_import_options){.added = &head}, &report);
     dn_logistic_free(&logistic);
+    free(mean);
     DN_TRY(status);
     printf("\n%s: head %s beside what %s has, %.1f MB\n", f->options->out, head.name,
            f->options->dir, (double)report.bytes / 1e6);

@@ -10,7 +10,7 @@ typedef struct row_scores {
 } row_scores;
 
 static void write_label(const row_scores *s, const dn_model_head *head, dn_out *out) {
-    int label = dn_head_decide(head, s->row + head->begin);
+    int label = dn_head_decide(head, s->row);
     dn_out_string(out, dn_span_of(head->labels[label]));
 }
 
@@ -33,6 +33,10 @@ static void write_scores(const row_scores *s, const dn_model_head *head, dn_out 
     dn_out_close(out, '}');
 }
 
+static void write_likeness(const row_scores *s, const dn_model_head *head, dn_out *out) {
+    dn_out_f32(out, dn_head_likeness(head, s->row));
+}
+
 static void write_spans(const row_scores *s, const dn_model_head *head, dn_out *out) {
     dn_spans_write(head, s->token, s->info->token_width, s->n_tokens, out);
 }
@@ -45,24 +49,32 @@ static void write_vector(const row_scores *s, const dn_model_head *head, dn_out 
     dn_out_close(out, ']');
 }
 
-/** Who writes what; a section that no head has a writer for is left out, but the first two. */
+/** Who writes what; a section that no head has a writer for is left out, but the first two. One
+ * `of_means` is for heads that have some. */
 typedef void head_writer(const row_scores *s, const dn_model_head *head, dn_out *out);
 static const struct {
     const char *name;
-    bool always;
+    bool always, of_means;
     head_writer *write[DN_HEAD_KINDS];
 } sections[] = {
-    {"labels", true, {[DN_HEAD_SOFTMAX] = write_label, [DN_HEAD_SIGMOID] = write_labels}},
-    {"scores", true, {[DN_HEAD_SOFTMAX] = write_scores, [DN_HEAD_SIGMOID] = write_scores}},
-    {"entities", false, {[DN_HEAD_TOKENS] = write_spans}},
-    {"embeddings", false, {[DN_HEAD_EMBEDDING] = write_vector}},
+    {"labels", true, false, {[DN_HEAD_SOFTMAX] = write_label, [DN_HEAD_SIGMOID] = write_labels}},
+    {"scores", true, false, {[DN_HEAD_SOFTMAX] = write_scores, [DN_HEAD_SIGMOID] = write_scores}},
+    {"likeness", false, true, {[DN_HEAD_SOFTMAX] = write_likeness}},
+    {"entities", false, false, {[DN_HEAD_TOKENS] = write_spans}},
+    {"embeddings", false, false, {[DN_HEAD_EMBEDDING] = write_vector}},
 };
 enum { N_SECTIONS = sizeof sections / sizeof *sections };
+
+/** NULL where the head has nothing of this section. */
+static head_writer *writer_of(int section, const dn_model_head *head) {
+    bool lacks_means = sections[section].of_means && head->means_begin < 0;
+    return lacks_means ? NULL : sections[section].write[head->kind];
+}
 
 static bool has_section(const dn_model_info *info, int section) {
     bool has = sections[section].always;
     for (int h = 0; h < info->n_model_heads; h++) {
-        has = has || sections[section].write[info->model_head[h].kind];
+        has = has || writer_of(section, &info->model_head[h]);
     }
     return has;
 }
@@ -72,7 +84,7 @@ static void write_section(const row_scores *s, int section, dn_out *out) {
     dn_out_open(out, '{');
     for (int h = 0; h < s->info->n_model_heads; h++) {
         const dn_model_head *head = &s->info->model_head[h];
-        head_writer *write = sections[section].write[head->kind];
+        head_writer *write = writer_of(section, head);
         if (write) {
             char name[256];
             snprintf(name, sizeof name, head->language ? "%s.%s" : "%s", head->name,

@@ -120,6 +120,9 @@ bool dn_cascade_answer(const dn_cascade *c, dn_cascade_scratch *scratch, dn_span
         const dn_model_head *from = c->of[i], *to = &c->encoder->model_head[i];
         const float *own = scratch->own + from->begin;
         memcpy(score + to->begin, own, (size_t)from->n_labels * sizeof *score);
+        for (int k = 0; to->means_begin >= 0 && k < to->n_labels; k++) {
+            score[to->means_begin + k] = 1; /* n-grams have no means: the probability alone */
+        }
         sure = sure && dn_head_certainty(from, own) > from->sure_above;
     }
     return sure;

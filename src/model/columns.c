@@ -46,10 +46,22 @@ static dn_status add_label(const dn_columns_place *at, dn_head_columns *to) {
                       .units = "",
                       .group = "labels",
                       .long_name = to->head->undecided_below > 0
-                                       ? "the most probable class, und where its probability is "
+                                       ? "the most probable class, und where its likeness is "
                                          "below the head's threshold"
                                        : "the most probable class"};
     return add_column(at, field, &to->label_field);
+}
+
+static dn_status add_likeness(const dn_columns_place *at, dn_head_columns *to) {
+    to->likeness_name = column_name(at, "likeness", to->head->name);
+    dn_field field = {.name = to->likeness_name,
+                      .type = DN_F32,
+                      .width = 1,
+                      .units = "1",
+                      .group = "likeness",
+                      .long_name = "probability of the most probable class, times the squared "
+                                   "cosine between the text and the mean of its examples"};
+    return add_column(at, field, &to->likeness_field);
 }
 
 static dn_status add_spans(const dn_columns_place *at, dn_head_columns *to) {
@@ -66,7 +78,11 @@ static dn_status add_spans(const dn_columns_place *at, dn_head_columns *to) {
 
 dn_status dn_head_columns_add(const dn_columns_place *place, const dn_model_head *head,
                               dn_head_columns *out) {
-    *out = (dn_head_columns){.head = head, .score_field = -1, .label_field = -1, .spans_field = -1};
+    *out = (dn_head_columns){.head = head,
+                             .score_field = -1,
+                             .label_field = -1,
+                             .likeness_field = -1,
+                             .spans_field = -1};
     if (head->kind == DN_HEAD_TOKENS) {
         return add_spans(place, out);
     }
@@ -74,12 +90,16 @@ dn_status dn_head_columns_add(const dn_columns_place *place, const dn_model_head
         return add_label(place, out);
     }
     DN_TRY(add_scores(place, out));
+    if (head->means_begin >= 0) {
+        DN_TRY(add_likeness(place, out));
+    }
     return head->kind <= DN_HEAD_SIGMOID ? add_label(place, out) : DN_OK;
 }
 
 void dn_head_columns_free(dn_head_columns *columns) {
     free(columns->score_name);
     free(columns->label_name);
+    free(columns->likeness_name);
     free(columns->spans_name);
     *columns = (dn_head_columns){0};
 }
@@ -92,8 +112,11 @@ void dn_head_columns_write(const dn_head_columns *to, dn_chunk *chunk, uint32_t 
     if (to->score_field >= 0) {
         memcpy(dn_chunk_f32(chunk, to->score_field) + row * n, from, n * sizeof *from);
     }
+    if (to->likeness_field >= 0) {
+        dn_chunk_f32(chunk, to->likeness_field)[row] = dn_head_likeness(head, scores);
+    }
     if (to->label_field >= 0) {
-        int label = dn_head_decide(head, from);
+        int label = dn_head_decide(head, scores);
         dn_chunk_label(chunk, to->label_field)[row] = (uint8_t)label;
         chunk->n_undecided += label == head->n_labels;
     }

@@ -9,8 +9,8 @@
 /** Fields of the schema that its kind has, -1 the others. */
 typedef struct dn_head_columns {
     const dn_model_head *head;
-    int score_field, label_field, spans_field;
-    char *score_name, *label_name, *spans_name;
+    int score_field, label_field, likeness_field, spans_field;
+    char *score_name, *label_name, *likeness_name, *spans_name;
 } dn_head_columns;
 
 /** Where columns are added, and for whom. */

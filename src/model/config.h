@@ -11,7 +11,8 @@
  *                             {"name": "entities", "kind": "tokens", "labels": ["O", "B-PER"]},
  *                             {"name": "embedding", "kind": "embedding", "pooling": "mean",
  *                              "l2": true}]}
- *      softmax and sigmoid heads may have "temperature" and "undecided_below", sigmoid "shift"; of a
+ *      softmax and sigmoid heads may have "temperature" and "undecided_below", sigmoid "shift",
+ *      softmax "means": true, the mean of each label's examples in heads.NAME.mean; of a
  *      model on n-grams several may have one name, each with its "language": tensors
  *      heads.NAME.LANGUAGE.weight, and the same columns in a job
  *      "windows": 8, "overlap": 16 beside max_tokens: longer texts are not cut but read in windows
@@ -46,7 +47,7 @@ typedef struct dn_config {
     int windows, overlap;  /**< of a text longer than max_tokens; 1: it is cut */
     const char *normalise; /**< "tweeteval" or "none" */
     dn_languages languages;
-    int n_parts;           /**< 0: no head reads pooled texts */
+    int n_parts; /**< 0: no head reads pooled texts */
     dn_pooling part[2];
     bool own_head;  /**< the checkpoint's, not "dunlin".heads: the family names its tensors */
     bool has_dense; /**< a dense layer between pooling and text heads: the family's */
@@ -54,7 +55,8 @@ typedef struct dn_config {
     dn_model_head model_head[DN_MAX_HEADS];
     dn_embedding_form form[DN_MAX_HEADS]; /**< of heads that are embeddings */
     int text_width;                       /**< columns of softmax and sigmoid heads: the first */
-    int score_width;                      /**< those and the embeddings behind them */
+    int mean_width;                       /**< columns of cosines to means: behind those */
+    int score_width;                      /**< all of these and the embeddings behind them */
     int token_width;                      /**< columns of token heads */
     dn_json *doc;                         /**< keeps the texts alive */
 } dn_config;

@@ -277,11 +277,46 @@ static void finish_heads(const pass *p, bool tokens, int n_rows, int stride, flo
     }
 }
 
-/** Columns [begin, begin + width) of the score rows. */
-static void put_columns(const pass *p, const float *from, int begin, int width) {
-    size_t stride = (size_t)p->config->score_width, n = (size_t)width;
-    for (int row = 0; row < p->batch->n_rows; row++) {
-        memcpy(p->score + (size_t)row * stride + begin, from + (size_t)row * n, n * sizeof *from);
+/** Columns from `begin` on of rows of `stride`. */
+typedef struct place {
+    float *rows;
+    int begin, stride;
+} place;
+
+/** As sentence-transformers: x / max(|x|, 1e-12). */
+static void make_unit_length(int width, float *x) {
+    double sum = 0;
+    for (int i = 0; i < width; i++) {
+        sum += (double)x[i] * (double)x[i];
+    }
+    double scale = 1 / fmax(sqrt(sum), 1e-12);
+    for (int i = 0; i < width; i++) {
+        x[i] = (float)((double)x[i] * scale);
+    }
+}
+
+/** A row [width] of each text to its place, as it is or at length 1. */
+static void put_rows(const pass *p, const float *from, int width, dn_finish finish, place to) {
+    if (p->kernels->device) {
+        p->kernels->device->score(&(dn_score_args){
+            .n_rows = p->batch->n_rows,
+            .width = width,
+            .n_columns = 1,
+            .columns = {{0, width, finish}},
+            .x = from,
+            .out = to.rows,
+            .out_begin = to.begin,
+            .out_stride = to.stride,
+        });
+        return;
+    }
+    size_t n = (size_t)width;
+    for (int row = 0; row < p->batch->n_rows; row++, from += n) {
+        float *out = to.rows + (size_t)row * (size_t)to.stride + to.begin;
+        memcpy(out, from, n * sizeof *out);
+        if (finish == DN_UNIT_LENGTH) {
+            make_unit_length(width, out);
+        }
     }
 }
 
@@ -319,7 +354,7 @@ static void score_heads(const pass *p, bool tokens, int n_rows, int width, float
     if (tokens) {
         memcpy(score, logits, (size_t)n_rows * (size_t)width * sizeof *logits);
     } else {
-        put_columns(p, logits, 0, width);
+        put_rows(p, logits, width, DN_AS_IS, (place){score, 0, p->config->score_width});
     }
 }
 
@@ -338,39 +373,21 @@ static void run_text_heads(const pass *p) {
     score_heads(p, false, n_rows, config->text_width, space->logits, p->score);
 }
 
-/** As sentence-transformers: x / max(|x|, 1e-12). */
-static void make_unit_length(int n_rows, int width, float *x) {
-    for (int row = 0; row < n_rows; row++, x += width) {
-        double sum = 0;
-        for (int i = 0; i < width; i++) {
-            sum += (double)x[i] * (double)x[i];
-        }
-        double scale = 1 / fmax(sqrt(sum), 1e-12);
-        for (int i = 0; i < width; i++) {
-            x[i] = (float)((double)x[i] * scale);
-        }
-    }
+static void score_embedding(const pass *p, const dn_model_head *head, bool unit_length) {
+    put_rows(p, p->space->pooled, head->n_labels, unit_length ? DN_UNIT_LENGTH : DN_AS_IS,
+             (place){p->score, head->begin, p->config->score_width});
 }
 
-static void score_embedding(const pass *p, const dn_model_head *head, bool unit_length) {
-    float *pooled = p->space->pooled;
-    if (p->kernels->device) {
-        p->kernels->device->score(&(dn_score_args){
-            .n_rows = p->batch->n_rows,
-            .width = head->n_labels,
-            .n_columns = 1,
-            .columns = {{0, head->n_labels, unit_length ? DN_UNIT_LENGTH : DN_AS_IS}},
-            .x = pooled,
-            .out = p->score,
-            .out_begin = head->begin,
-            .out_stride = p->config->score_width,
-        });
-        return;
-    }
-    if (unit_length) {
-        make_unit_length(p->batch->n_rows, head->n_labels, pooled);
-    }
-    put_columns(p, pooled, head->begin, head->n_labels);
+/** Cosines to the labels' means, behind the columns of the text heads. */
+static void run_means(const pass *p) {
+    const dn_config *config = p->config;
+    dn_workspace *space = p->space;
+    int width = config->n_parts * config->hidden;
+    put_rows(p, space->pooled, width, DN_UNIT_LENGTH, (place){space->features, 0, width});
+    project(p, of_texts, p->batch->n_rows, space->features, &p->weights->means, DN_ACT_NONE,
+            space->logits);
+    put_rows(p, space->logits, config->mean_width, DN_AS_IS,
+             (place){p->score, config->text_width, config->score_width});
 }
 
 static void run_embeddings(const pass *p) {
@@ -395,6 +412,9 @@ static void run_token_heads(const pass *p) {
 static void run_heads(const pass *p) {
     if (p->config->text_width > 0) {
         run_text_heads(p);
+    }
+    if (p->config->mean_width > 0) {
+        run_means(p);
     }
     run_embeddings(p);
     if (p->config->token_width > 0) {

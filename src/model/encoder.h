@@ -6,6 +6,7 @@
  *    x ─ qkv ─▶ wide ─ attention ─▶ context ─ out, + x, norm ─▶ x
  *    x ─ up, GELU ─▶ wide ─ down, + x, norm ─▶ x
  *    x ─ pool ─▶ pooled ─ dense ─▶ features ─ heads ─▶ logits ─ softmax ─▶ score
+ *                pooled ─ at length 1 ─▶ features ─ means ─▶ logits ─▶ score
  *
  * Where the model is split (model/shard.h) `out`, `down` and the embedding go by way of `partial`,
  * which is summed over the group, and x is made from it by add_norm.
@@ -28,17 +29,18 @@ struct dn_workspace {
     int max_tokens, max_rows;
     dn_flight *flight; /**< [depth], used in turn */
     int depth, n_flying, oldest;
-    int own_tokens;      /**< of a batch on a device, without what filled it up */
-    float *x;            /**< [T][H] */
-    float *wide;         /**< [T][max(3H, I)], of a shard its own columns */
-    float *context;      /**< [T][max(H, E)] */
-    float *partial;      /**< [T][H], NULL without a group */
-    int32_t *part_start; /**< [W+1], where a part's windows begin within it */
+    int own_tokens;        /**< of a batch on a device, without what filled it up */
+    float *x;              /**< [T][H] */
+    float *wide;           /**< [T][max(3H, I)], of a shard its own columns */
+    float *context;        /**< [T][max(H, E)] */
+    float *partial;        /**< [T][H], NULL without a group */
+    int32_t *part_start;   /**< [W+1], where a part's windows begin within it */
     int32_t *window_start; /**< [W+1], of the batch's windows; NULL where rows are not split */
-    int32_t *message;    /**< a batch on its way through the group, NULL without one */
-    float *pooled;       /**< [R][max(parts, 1) * H] */
-    float *features;     /**< [R][H], NULL without a dense layer before the heads */
-    float *logits;       /**< [R][text_width] */
+    int32_t *message;      /**< a batch on its way through the group, NULL without one */
+    float *pooled;         /**< [R][max(parts, 1) * H] */
+    float *features;     /**< of pooled: what the dense layer makes of them, [R][H], or at length 1;
+                            NULL without either */
+    float *logits;       /**< [R][text_width], then the cosines [R][mean_width] */
     float *token_logits; /**< [T][token_width] */
     float *scratch;      /**< of the attention */
     bool wants_logits;

@@ -182,6 +182,7 @@ dn_status dn_folds_expect(const dn_labelled *rows, dn_expected *out) {
     int best = status == DN_OK ? choose_strength(&f) : -1;
     if (status == DN_OK) {
         *out = (dn_expected){.strength = rows->strength[best],
+                             .part = f.part,
                              .decided = f.decided[best],
                              .probability = f.probability[best]};
         measure(&f, out);
@@ -192,7 +193,9 @@ dn_status dn_folds_expect(const dn_labelled *rows, dn_expected *out) {
             free(f.probability[i]);
         }
     }
-    free(f.part);
+    if (status != DN_OK) {
+        free(f.part);
+    }
     return status;
 }
 
@@ -201,17 +204,17 @@ static int compare_floats(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-double dn_expected_threshold(const dn_expected *expected, int n_rows, double share) {
-    size_t n = (size_t)n_rows;
-    float *sorted = dn_alloc_array(n, sizeof *sorted);
-    memcpy(sorted, expected->probability, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_floats);
-    double threshold = (double)sorted[(int)floor((1 - share) * n_rows + 1e-9)];
+double dn_threshold_keeping(const float *value, int n, double share) {
+    float *sorted = dn_alloc_array((size_t)n, sizeof *sorted);
+    memcpy(sorted, value, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, compare_floats);
+    double threshold = (double)sorted[(int)floor((1 - share) * n + 1e-9)];
     free(sorted);
     return floor(1e4 * threshold) / 1e4;
 }
 
 void dn_expected_free(dn_expected *expected) {
+    free(expected->part);
     free(expected->decided);
     free(expected->probability);
     *expected = (dn_expected){0};

@@ -24,6 +24,7 @@ typedef struct dn_labelled {
 
 typedef struct dn_expected {
     double strength;
+    int *part;           /**< [n_rows]: below DN_FOLDS */
     int *decided;        /**< [n_rows]: the label that the other parts gave */
     float *probability;  /**< [n_rows]: of that label */
     double f1, accuracy; /**< of `decided`; f1: mean over labels */
@@ -34,9 +35,8 @@ typedef struct dn_expected {
 dn_status dn_folds_expect(const dn_labelled *rows, dn_expected *out);
 void dn_expected_free(dn_expected *expected);
 
-/** The probability below which a text has no label if this share of the rows is to keep the one
- * that the other parts gave; rounded down to 4 digits. */
-double dn_expected_threshold(const dn_expected *expected, int n_rows, double share);
+/** The value that this share of value[n] is not below; rounded down to 4 digits. */
+double dn_threshold_keeping(const float *value, int n, double share);
 
 /** A classifier of all rows.     ownership  the caller: dn_logistic_free */
 dn_status dn_folds_fit(const dn_labelled *rows, double strength, dn_logistic *out);

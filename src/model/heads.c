@@ -39,12 +39,28 @@ static dn_status choose_pooling(const dn_json_at *at, dn_pooling *out) {
     return DN_OK;
 }
 
-int dn_head_decide(const dn_model_head *head, const float *score) {
+static int best_label(const dn_model_head *head, const float *row) {
+    const float *score = row + head->begin;
     int best = 0;
     for (int i = 1; i < head->n_labels; i++) {
         best = score[i] > score[best] ? i : best;
     }
-    return score[best] < head->undecided_below ? head->n_labels : best;
+    return best;
+}
+
+float dn_head_likeness(const dn_model_head *head, const float *row) {
+    int best = best_label(head, row);
+    float probability = row[head->begin + best];
+    if (head->means_begin < 0) {
+        return probability;
+    }
+    float cosine = row[head->means_begin + best];
+    return cosine > 0 ? probability * cosine * cosine : 0;
+}
+
+int dn_head_decide(const dn_model_head *head, const float *row) {
+    return dn_head_likeness(head, row) < head->undecided_below ? head->n_labels
+                                                               : best_label(head, row);
 }
 
 /** Room for n labels and the one behind them. */
@@ -62,13 +78,14 @@ static void add_head(dn_config *config, const char *name, dn_head_kind kind, con
                                                                   .kind = kind,
                                                                   .labels = labels,
                                                                   .n_labels = (int)n,
+                                                                  .means_begin = -1,
                                                                   .temperature = 1,
                                                                   .said_above = 0.5f,
                                                                   .sure_above = 1};
 }
 
-/** Columns: heads on pooled texts first, so that one matrix product makes them; then embeddings.
- * Those of token heads are counted apart. */
+/** Columns: heads on pooled texts first, so that one matrix product makes them; then cosines, which
+ * another makes; then embeddings. Those of token heads are counted apart. */
 static void place_heads(dn_config *config) {
     for (int i = 0; i < config->n_model_heads; i++) {
         dn_model_head *head = &config->model_head[i];
@@ -79,6 +96,14 @@ static void place_heads(dn_config *config) {
         }
     }
     config->score_width = config->text_width;
+    for (int i = 0; i < config->n_model_heads; i++) {
+        dn_model_head *head = &config->model_head[i];
+        if (head->means_begin >= 0) {
+            head->means_begin = config->score_width;
+            config->score_width += head->n_labels;
+        }
+    }
+    config->mean_width = config->score_width - config->text_width;
     for (int i = 0; i < config->n_model_heads; i++) {
         dn_model_head *head = &config->model_head[i];
         if (head->kind == DN_HEAD_EMBEDDING) {
@@ -238,6 +263,21 @@ static dn_status read_language(const dn_json_at *head, const dn_config *config, 
                : dn_json_fail(&at, "\"%s\" is not among the model's languages", *out);
 }
 
+/** Whether the newest head has means; place_heads says where their cosines are. */
+static dn_status read_means(const dn_json_at *object, dn_config *config) {
+    dn_model_head *head = &config->model_head[config->n_model_heads - 1];
+    dn_json_at at;
+    bool means = false;
+    if (dn_json_find(object, "means", &at)) {
+        DN_TRY(dn_json_bool(&at, &means));
+        if (means && (!config->family || head->kind != DN_HEAD_SOFTMAX)) {
+            return dn_json_fail(&at, "is for heads of kind softmax on an encoder");
+        }
+    }
+    head->means_begin = means ? 0 : -1;
+    return DN_OK;
+}
+
 static dn_status read_head(const dn_json_at *head, dn_config *config) {
     dn_json_at at;
     const char *name, *language;
@@ -253,6 +293,7 @@ static dn_status read_head(const dn_json_at *head, dn_config *config) {
     DN_TRY(dn_json_need(head, "labels", DN_JSON_ARRAY, &at));
     DN_TRY(add_listed(config, name, (dn_head_kind)kind, &at));
     config->model_head[config->n_model_heads - 1].language = language;
+    DN_TRY(read_means(head, config));
     return read_decision(head, config);
 }
 

@@ -207,8 +207,9 @@ double dn_model_flops(const dn_model *model, const dn_batch *batch) {
         double n = floor(length / window), last = length - n * window;
         pairs += n * window * window + last * last;
     }
-    double row =
-        2 * hidden * (config->n_parts * config->text_width + (config->has_dense ? hidden : 0));
+    double row = 2 * hidden *
+                 (config->n_parts * (config->text_width + config->mean_width) +
+                  (config->has_dense ? hidden : 0));
     return model->info.flops_per_token * batch->n_tokens + 4 * width * config->layers * pairs +
            (model->shard.leads ? row * batch->n_rows : 0);
 }
@@ -256,6 +257,7 @@ static void list_buffers(const dn_model *model, dn_workspace *space, size_t toke
     size_t hidden = (size_t)config->hidden, embedding = (size_t)config->embedding;
     size_t width = (size_t)shard->width.n, inner = (size_t)shard->inner.n;
     size_t parts = config->n_parts > 0 ? (size_t)config->n_parts : 1;
+    size_t texts = (size_t)config->text_width, means = (size_t)config->mean_width;
     int longest =
         space->max_tokens < config->max_positions ? space->max_tokens : config->max_positions;
     buffer all[N_BUFFERS] = {
@@ -264,8 +266,8 @@ static void list_buffers(const dn_model *model, dn_workspace *space, size_t toke
         {&space->context, DN_ELEMENTS, tokens * (hidden > embedding ? hidden : embedding)},
         {&space->partial, DN_ELEMENTS, shard->group ? tokens * hidden : 0},
         {&space->pooled, DN_FLOATS, rows * parts * hidden},
-        {&space->features, DN_FLOATS, config->has_dense ? rows * hidden : 0},
-        {&space->logits, DN_FLOATS, rows * (size_t)config->text_width},
+        {&space->features, DN_FLOATS, config->has_dense || means ? rows * parts * hidden : 0},
+        {&space->logits, DN_FLOATS, rows * (texts > means ? texts : means)},
         {&space->token_logits, DN_FLOATS, tokens * (size_t)config->token_width},
         {&space->scratch, DN_FLOATS,
          model->kernels->attention_scratch(longest, shard->width.n, shard->heads.n)},
@@ -286,8 +288,8 @@ static dn_status reserve(const dn_workspace *space, const buffer *list) {
 
 static dn_status open_flights(const dn_model *model, dn_workspace *space) {
     dn_lane_conf conf = {.max_tokens = space->max_tokens,
-                         .max_rows = most_windows(&model->config, space->max_tokens,
-                                                  space->max_rows),
+                         .max_rows =
+                             most_windows(&model->config, space->max_tokens, space->max_rows),
                          .row_width = model->config.score_width,
                          .token_width = model->config.token_width};
     /* A part has one batch under way: it is its group's turn as long as there is one, and a thread

@@ -32,18 +32,25 @@ typedef struct dn_model_head {
     int n_labels;              /**< its columns */
     const char *const *labels; /**< NULL for an embedding; behind the last stands DN_UNDECIDED */
     int begin;                 /**< its first column in the score rows, or in the token scores */
+    int means_begin;           /**< the first of n_labels cosines in the score rows; -1: none */
     float shift, temperature;  /**< (logits + shift) / temperature: both already in its weights */
     float said_above;          /**< sigmoid: each label that is more probable is said */
-    float undecided_below;     /**< a text whose best label is less probable has none */
+    float undecided_below;     /**< a text that is less like its best label has none */
     float sure_above; /**< of a linear model before an encoder: model/cascade.h; 1: never */
 } dn_model_head;
 
 /** Windows of a text at most (dn_model_info.windows). */
 enum { DN_MAX_WINDOWS = 64 };
 
-/** The label of one row's probabilities: the most probable one, or n_labels, the place of
- * DN_UNDECIDED, below the head's threshold. */
-int dn_head_decide(const dn_model_head *head, const float *score);
+/** The label of a score row: the most probable one, or n_labels, the place of DN_UNDECIDED, where
+ * its likeness is below the head's threshold. */
+int dn_head_decide(const dn_model_head *head, const float *row);
+
+/** How much a text is like the examples of its most probable label: that label's probability, and
+ * where the head has means, times the squared cosine between the text and the label's mean, the
+ * share of the text that lies along it. A softmax has to divide 1 among its labels, however far
+ * from all of them a text is; the cosine has not. */
+float dn_head_likeness(const dn_model_head *head, const float *row);
 
 typedef struct dn_model_info {
     const char *dir, *architecture; /**< model_type: "bert" ... */
@@ -52,7 +59,7 @@ typedef struct dn_model_info {
     int longest;          /**< tokens of a row at most: max_tokens x windows */
     int n_model_heads;
     const dn_model_head *model_head;
-    int score_width;       /**< columns of a text: softmax and sigmoid heads, then embeddings */
+    int score_width;       /**< columns of a text: softmax and sigmoid heads, cosines, embeddings */
     int token_width;       /**< columns of a token: token heads */
     const char *sha256;    /**< of model.safetensors, hex; of shards: of their sums' list */
     const char *normalise; /**< "tweeteval" or "none" */

@@ -44,6 +44,10 @@ void dn_new_head_print(const dn_new_head *head, dn_out *out) {
         dn_out_string(out, dn_span_of(head->label[i]));
     }
     dn_out_close(out, ']');
+    if (head->mean) {
+        dn_out_key(out, "means");
+        dn_out_bool(out, true);
+    }
     if (head->undecided_below > 0) {
         dn_out_key(out, "undecided_below");
         dn_out_f64(out, head->undecided_below);
@@ -101,11 +105,12 @@ dn_status dn_new_head_describe(const char *dir, const dn_config *config, const d
 typedef struct writing {
     dn_tensor_header header;
     FILE *out;
-    char weight[256], bias[256]; /**< names; tensors of these names that nobody asked for go */
+    char weight[256], bias[256], mean[256]; /**< names; tensors of these that nobody asked for go */
 } writing;
 
 static bool stays(const writing *w, const dn_tensor *tensor) {
-    return strcmp(tensor->name, w->weight) != 0 && strcmp(tensor->name, w->bias) != 0;
+    return strcmp(tensor->name, w->weight) != 0 && strcmp(tensor->name, w->bias) != 0 &&
+           strcmp(tensor->name, w->mean) != 0;
 }
 
 static dn_status add_entry(void *ctx, const dn_safetensors *file, const dn_tensor *tensor,
@@ -136,13 +141,20 @@ dn_status dn_new_head_write(const dn_checkpoint *checkpoint, const dn_new_head *
     uint64_t dim[] = {(uint64_t)head->n_labels, (uint64_t)head->width};
     snprintf(w.weight, sizeof w.weight, "heads.%s.weight", head->name);
     snprintf(w.bias, sizeof w.bias, "heads.%s.bias", head->name);
+    snprintf(w.mean, sizeof w.mean, "heads.%s.mean", head->name);
     dn_tensor_header_open(&w.header);
     dn_checkpoint_each(checkpoint, add_entry, &w);
     dn_tensor_header_add(&w.header, w.weight, DN_DT_F32, 2, dim);
     dn_tensor_header_add(&w.header, w.bias, DN_DT_F32, 1, dim);
+    if (head->mean) {
+        dn_tensor_header_add(&w.header, w.mean, DN_DT_F32, 2, dim);
+    }
     dn_tensor_header_write(&w.header, out);
     dn_checkpoint_each(checkpoint, write_data, &w);
     fwrite(head->weight, sizeof *head->weight, dim[0] * dim[1], out);
     fwrite(head->bias, sizeof *head->bias, dim[0], out);
+    if (head->mean) {
+        fwrite(head->mean, sizeof *head->mean, dim[0] * dim[1], out);
+    }
     return DN_OK;
 }

@@ -15,6 +15,7 @@ typedef struct dn_new_head {
     const float *weight, *bias; /**< [n_labels][width], [n_labels] */
     dn_head_kind kind;          /**< softmax, or on n-grams sigmoid */
     double undecided_below;     /**< 0: every text has a label */
+    const float *mean;          /**< [n_labels][width]: of each label's examples; NULL: none */
 } dn_new_head;
 
 /** Whether a head of that name may be added to the model of a directory: CONFIG otherwise. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -289,6 +290,39 @@ static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out
     return n > 0 ? read_dense(load, blocks, n, dn_slice_whole(k), &no_inputs, out) : DN_OK;
 }
 
+static void make_unit_length(float *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)x[i] * (double)x[i];
+    }
+    divide(x, n, (float)fmax(sqrt(sum), 1e-12));
+}
+
+/** Means of labels at length 1, so that the product with a text of length 1 is their cosine. */
+static dn_status read_means(loader *load, int k, dn_dense *out) {
+    const dn_config *config = load->config;
+    size_t n = (size_t)config->mean_width, width = (size_t)k;
+    float *matrix = floats(n * width), *at = matrix;
+    dn_status status = DN_OK;
+    for (int i = 0; i < config->n_model_heads && status == DN_OK; i++) {
+        const dn_model_head *head = &config->model_head[i];
+        char name[MAX_NAME];
+        uint64_t dim[] = {(uint64_t)head->n_labels, (uint64_t)k};
+        if (head->means_begin >= 0) {
+            dn_config_head_tensor(config, head, sizeof name, name);
+            status = read_tensor(load, name, "mean", 2, dim, at);
+            at += dim[0] * dim[1];
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        make_unit_length(matrix + i * width, width);
+    }
+    status = status == DN_OK ? load->kernels->pack(matrix, (int)n, k, &out->weight) : status;
+    free(matrix);
+    load->bytes += (int64_t)out->weight.bytes;
+    return settle(load, status, DN_FLOATS, n, floats(n), &out->bias);
+}
+
 static dn_status read_heads(loader *load, dn_weights *out) {
     const dn_config *config = load->config;
     if (config->has_dense) {
@@ -296,6 +330,9 @@ static dn_status read_heads(loader *load, dn_weights *out) {
         DN_TRY(read_one(load, "", load->family->dense, hidden, hidden, &no_inputs, &out->dense));
     }
     DN_TRY(read_head_group(load, false, config->n_parts * config->hidden, &out->heads));
+    if (config->mean_width > 0) {
+        DN_TRY(read_means(load, config->n_parts * config->hidden, &out->means));
+    }
     return read_head_group(load, true, config->hidden, &out->token_heads);
 }
 
@@ -363,6 +400,7 @@ void dn_weights_free(dn_weights *weights) {
     free_dense(weights, &weights->projection);
     free_dense(weights, &weights->dense);
     free_dense(weights, &weights->heads);
+    free_dense(weights, &weights->means);
     free_dense(weights, &weights->token_heads);
     *weights = (dn_weights){0};
 }

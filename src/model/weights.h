@@ -43,11 +43,13 @@ typedef struct dn_weights {
     dn_layer *layer;
     dn_dense dense; /**< between pooling and text heads */
     dn_dense heads, token_heads;
+    dn_dense means;              /**< of the heads that have some, each at length 1 */
     int64_t bytes;               /**< of all of the above */
     const dn_device_ops *device; /**< in whose memory they are; NULL: the host's */
 } dn_weights;
 
-/** `outliers` matter where linear() is int8 on the host. MODEL errors name the tensor.   ownership  the caller: dn_weights_free, also after an error */
+/** `outliers` matter where linear() is int8 on the host. MODEL errors name the tensor.   ownership
+ * the caller: dn_weights_free, also after an error */
 dn_status dn_weights_load(dn_checkpoint *checkpoint, const dn_config *config,
                           const dn_outliers *outliers, const dn_shard *shard,
                           const dn_kernels *kernels, dn_weights *out);

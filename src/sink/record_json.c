@@ -110,6 +110,10 @@ static void write_scores(const dn_field *field, const char *name, const float *s
     /* A vector has no names for its numbers. */
     bool named = field->n_labels > 0;
     dn_out_key(out, name);
+    if (!named && field->width == 1) {
+        dn_out_f32(out, score[0]);
+        return;
+    }
     dn_out_open(out, named ? '{' : '[');
     for (int k = 0; k < field->width; k++) {
         if (named) {

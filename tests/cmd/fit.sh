@@ -46,7 +46,7 @@ done
 texts() { printf 'a cat sat on mat number 8\nsend 14 dollars to the bank\nwill it rain "hard" in 2 days?\n'; }
 equal "labels" "$(texts | "$DUNLIN" model score "$tmp/mine" --backend ref | grep -o '"topic":"[a-z, ]*"' | tr '\n' ' ')" \
     '"topic":"cats" "topic":"money" "topic":"rain, wind" '
-equal "other heads" "$(texts | "$DUNLIN" model score "$tmp/mine" --backend ref | sed 's/,"topic":"[a-z, ]*"//; s/,"topic":{[^}]*}//')" \
+equal "other heads" "$(texts | "$DUNLIN" model score "$tmp/mine" --backend ref | sed 's/,"topic":"[a-z, ]*"//; s/,"topic":{[^}]*}//; s/,"likeness":{[^}]*}//')" \
     "$(texts | "$DUNLIN" model score tests/data/tiny --backend ref)"
 grep -q topic tests/data/tiny/config.json && fail "the original was changed"
 make_corpus "$tmp/corpus.jsonl"

@@ -55,7 +55,8 @@ static rig *rig_new(size_t reuse_bytes) {
     conf->gate.field = -1;
     EXPECT(info->model_head[0].n_labels == MOODS && info->layers == LAYERS);
     conf->n_heads = 1;
-    conf->head[0] = (dn_head_columns){&info->model_head[0], r->score, -1, -1, NULL, NULL, NULL};
+    conf->head[0] =
+        (dn_head_columns){&info->model_head[0], r->score, -1, -1, -1, NULL, NULL, NULL, NULL};
     must(dn_workspace_new(conf->model, MAX_TOKENS, 1, &r->alone));
     dn_scorer_env env = {.listener = listen, .listener_ctx = r};
     must(dn_scoring_open(conf, &env, &r->scorer));

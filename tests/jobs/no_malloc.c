@@ -125,8 +125,8 @@ static dn_status write_weights(void) {
     static float weight[COLUMNS * MOST], bias[MOST];
     static const char *const moods[] = {"bad", "neutral", "good"}, *const answers[] = {"no", "yes"};
     const dn_new_head heads[] = {
-        {"mood", 3, COLUMNS, moods, weight, bias, DN_HEAD_SOFTMAX, 0},
-        {"question", 2, COLUMNS, answers, weight, bias, DN_HEAD_SOFTMAX, 0},
+        {"mood", 3, COLUMNS, moods, weight, bias, DN_HEAD_SOFTMAX, 0, NULL},
+        {"question", 2, COLUMNS, answers, weight, bias, DN_HEAD_SOFTMAX, 0, NULL},
     };
     for (int i = 0; i < COLUMNS; i++) {
         bucket[i] = i * STEP;

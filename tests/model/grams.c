@@ -102,8 +102,9 @@ static char *new_place(void) {
 
 static dn_status write_model(const char *dir, const int32_t *bucket) {
     const dn_new_head head[HEADS] = {
-        {"topic", LABELS, COLUMNS, names, weight, bias, DN_HEAD_SOFTMAX, 0},
-        {"about", SECOND, COLUMNS, second_names, second_weight, second_bias, DN_HEAD_SIGMOID, 0}};
+        {"topic", LABELS, COLUMNS, names, weight, bias, DN_HEAD_SOFTMAX, 0, NULL},
+        {"about", SECOND, COLUMNS, second_names, second_weight, second_bias, DN_HEAD_SIGMOID, 0,
+         NULL}};
     return dn_gram_model_write(dir, &(dn_gram_parts){head, HEADS, COLUMNS, bucket, "none", false});
 }
 

@@ -236,7 +236,7 @@ static const section sections[] = {
     {"task               model                           n  value  95 % interval  calibration*  "
      "metric",
      1u << DN_FIGURE_MODEL | 1u << DN_FIGURE_ABSENT | 1u << DN_FIGURE_REFERENCE, print_value},
-    {"Texts that belong to no label, by the probability of the best one", 1u << DN_FIGURE_OUTSIDE,
+    {"Texts that belong to no label, by their likeness to the best one", 1u << DN_FIGURE_OUTSIDE,
      print_outside},
     {"Against the first model, on the same texts: difference of the metric, texts that only one "
      "of them has right",

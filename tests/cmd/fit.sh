@@ -59,6 +59,17 @@ fit --examples "$tmp/mine.jsonl" --keep 95 --out "$tmp/keep" >"$tmp/out" || fail
 grep -qE '^und below 0\.[0-9]{1,4}: 95 % of the examples would keep a label$' "$tmp/out" || fail "keep: $(cat "$tmp/out")"
 equal "threshold in config.json" "$(grep -o '"undecided_below": *[0-9.]*' "$tmp/keep/config.json" | grep -o '[0-9.]*$')" \
     "$(sed -n 's/^und below \([0-9.]*\): .*/\1/p' "$tmp/out")"
+
+# likeness: printed, in records where it is named, and below the threshold there is no label
+texts | "$DUNLIN" model score "$tmp/keep" --backend ref >"$tmp/out"
+grep -cE '"likeness":\{"topic":0\.[0-9]+\}' "$tmp/out" | grep -qx 3 || fail "likeness: $(cat "$tmp/out")"
+cp -r "$tmp/keep" "$tmp/strict"
+sed -i 's/"undecided_below": *[0-9.]*/"undecided_below": 1/' "$tmp/strict/config.json"
+equal "labels of texts unlike all" "$(texts | "$DUNLIN" model score "$tmp/strict" --backend ref | grep -c '"topic":"und"')" 3
+"$DUNLIN" model describe "$tmp/strict" --backend ref | grep -q 'rain, wind, means, und below 1$' || fail "describe"
+tweets "$tmp/corpus.jsonl" "$tmp/likeness" --set max_bad=50% --set enrich.model.path="$tmp/strict" --set enrich.tokenise.vocabulary="$tmp/strict" \
+    --set enrich.topic.fields=id,label.topic,likeness.topic >/dev/null || fail "a job with likeness"
+equal "records with likeness" "$(cat "$tmp"/likeness/topics/tweets.enriched/*.jsonl | grep -cE '"labels":\{"topic":"und"\},"scores":\{"likeness.topic":0(\.[0-9]+)?(e-[0-9]+)?\}')" "$rows"
 fit --examples "$tmp/mine.jsonl" --keep 95 --kind ngrams --out "$tmp/keep_grams" >"$tmp/out" || fail "fit --keep of n-grams"
 grep -q undecided_below "$tmp/keep_grams/config.json" || fail "no threshold for n-grams"
 sed -i 's/"undecided_below": *[0-9.]*/"undecided_below": 1/' "$tmp/keep_grams/config.json"

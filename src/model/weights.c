@@ -295,7 +295,10 @@ static void make_unit_length(float *x, size_t n) {
     for (size_t i = 0; i < n; i++) {
         sum += (double)x[i] * (double)x[i];
     }
-    divide(x, n, (float)fmax(sqrt(sum), 1e-12));
+    float length = (float)fmax(sqrt(sum), 1e-12);
+    for (size_t i = 0; i < n; i++) {
+        x[i] /= length;
+    }
 }
 
 /** Means of labels at length 1, so that the product with a text of length 1 is their cosine. */

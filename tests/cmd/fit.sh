@@ -146,6 +146,7 @@ bad ''
 refused 65 'bad: has 0 examples and no label' --examples "$tmp/bad"
 mkdir "$tmp/there"
 refused 73 'there: is there already' --examples "$tmp/mine.jsonl" --out "$tmp/there"
+refused 73 "none/out: cannot be made, for $tmp/none: No such file or directory" --examples "$tmp/mine.jsonl" --out "$tmp/none/out"
 
 # another encoder's head: its tensors do not fit, and nothing is learned on such a model
 cp -r tests/data/tiny "$tmp/foreign"

@@ -6,7 +6,6 @@
 #include "model/new_head.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,12 +45,14 @@ static dn_status check_out(const dn_model_options *o) {
     if (access(o->out, F_OK) == 0) {
         return DN_FAIL(CANT_CREATE, "%s: is there already; name a directory that is not", o->out);
     }
-    char *path = dn_strdup(o->out), *parent = dirname(path);
+    const char *slash = strrchr(o->out, '/');
+    char *parent = slash > o->out ? dn_format("%.*s", (int)(slash - o->out), o->out)
+                                  : dn_strdup(slash ? "/" : ".");
     dn_status status = access(parent, W_OK) == 0
                            ? DN_OK
                            : DN_FAIL(CANT_CREATE, "%s: cannot be made, for %s: %s", o->out, parent,
                                      strerror(errno));
-    free(path);
+    free(parent);
     return status;
 }
 

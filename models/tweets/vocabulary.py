@@ -47,10 +47,11 @@ def named(character):
 def main():
     from tasks import read_suite
     base = pieces_of(base_dir())
+    known = {*base, "\ufffd"}
     texts = [row["text"] for row in read_suite("train")]
     for path in sys.argv[1:]:
         texts += pathlib.Path(path).read_text(encoding="utf-8").split("\n")
-    used = collections.Counter(c for text in texts for c in set(normalise(text)) if is_emoji(c) and c != "\ufffd" and c not in base)
+    used = collections.Counter(c for text in texts for c in set(normalise(text)) if is_emoji(c) and c not in known)
     unused = [i for i, piece in enumerate(base) if piece.startswith("[unused")]
     by_use = sorted(used, key=lambda c: (-used[c], c))
     chosen = list(dict.fromkeys([*LATER, *by_use]))[:len(unused) // 2]

@@ -283,14 +283,13 @@ typedef struct place {
     int begin, stride;
 } place;
 
-/** As sentence-transformers: x / max(|x|, 1e-12). */
-static void make_unit_length(int width, float *x) {
+void dn_make_unit_length(float *x, size_t n) {
     double sum = 0;
-    for (int i = 0; i < width; i++) {
+    for (size_t i = 0; i < n; i++) {
         sum += (double)x[i] * (double)x[i];
     }
     double scale = 1 / fmax(sqrt(sum), 1e-12);
-    for (int i = 0; i < width; i++) {
+    for (size_t i = 0; i < n; i++) {
         x[i] = (float)((double)x[i] * scale);
     }
 }
@@ -315,7 +314,7 @@ static void put_rows(const pass *p, const float *from, int width, dn_finish fini
         float *out = to.rows + (size_t)row * (size_t)to.stride + to.begin;
         memcpy(out, from, n * sizeof *out);
         if (finish == DN_UNIT_LENGTH) {
-            make_unit_length(width, out);
+            dn_make_unit_length(out, n);
         }
     }
 }

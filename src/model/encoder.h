@@ -56,4 +56,7 @@ dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const d
                          const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
                          const dn_batch *windows, float *score);
 
+/** x[n] / max(|x|, 1e-12), as sentence-transformers do it. */
+void dn_make_unit_length(float *x, size_t n);
+
 #endif

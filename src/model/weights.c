@@ -1,8 +1,8 @@
 #include "model/weights.h"
 
 #include "base/memory.h"
+#include "model/encoder.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -290,17 +290,6 @@ static dn_status read_head_group(loader *load, bool tokens, int k, dn_dense *out
     return n > 0 ? read_dense(load, blocks, n, dn_slice_whole(k), &no_inputs, out) : DN_OK;
 }
 
-static void make_unit_length(float *x, size_t n) {
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)x[i] * (double)x[i];
-    }
-    float length = (float)fmax(sqrt(sum), 1e-12);
-    for (size_t i = 0; i < n; i++) {
-        x[i] /= length;
-    }
-}
-
 /** Means of labels at length 1, so that the product with a text of length 1 is their cosine. */
 static dn_status read_means(loader *load, int k, dn_dense *out) {
     const dn_config *config = load->config;
@@ -318,7 +307,7 @@ static dn_status read_means(loader *load, int k, dn_dense *out) {
         }
     }
     for (size_t i = 0; i < n; i++) {
-        make_unit_length(matrix + i * width, width);
+        dn_make_unit_length(matrix + i * width, width);
     }
     status = status == DN_OK ? load->kernels->pack(matrix, (int)n, k, &out->weight) : status;
     free(matrix);

@@ -15,12 +15,17 @@ static const double least_share = 1e-4;
 
 typedef enum level { AS_EVER, NOTICED, WARNED } level;
 
+/** A window beside the baseline, and of all classes the one that differs most. */
+typedef struct look {
+    double psi, share_then, share_now;
+    const char *label;
+} look;
+
 /** What came of a column so far. */
 typedef struct watch {
     level said;
     int64_t n_windows;
-    double last, most, share_then, share_now;
-    const char *label;
+    look last, most;
 } watch;
 
 typedef int64_t counts[DN_MAX_LABEL_COLUMNS][DN_LABEL_CODES];
@@ -103,8 +108,8 @@ static int64_t sum_of(const int64_t *count) {
 }
 
 static void compare(const dn_drift *d, int column, const int64_t *now, watch *w) {
-    double sum = (double)sum_of(now), psi = 0, largest = -1, then = 0, new = 0;
-    const char *label = NULL;
+    double sum = (double)sum_of(now), largest = -1;
+    look new = {0};
     for (int code = 0; code < DN_LABEL_CODES; code++) {
         const char *class = dn_labels_class(d->columns, column, code);
         double p = d->baseline.share[column][code], q = (double)now[code] / sum;
@@ -112,21 +117,18 @@ static void compare(const dn_drift *d, int column, const int64_t *now, watch *w)
         if (!class) {
             continue;
         }
-        psi += (bounded_q - bounded_p) * log(bounded_q / bounded_p);
+        new.psi += (bounded_q - bounded_p) * log(bounded_q / bounded_p);
         if (fabs(q - p) > largest) {
             largest = fabs(q - p);
-            then = p;
-            new = q;
-            label = class;
+            new.share_then = p;
+            new.share_now = q;
+            new.label = class;
         }
     }
     w->n_windows++;
-    w->last = psi;
-    if (psi >= w->most) {
-        w->most = psi;
-        w->label = label;
-        w->share_then = then;
-        w->share_now = new;
+    w->last = new;
+    if (new.psi >= w->most.psi) {
+        w->most = new;
     }
 }
 
@@ -136,15 +138,16 @@ static level level_of(double psi, double notice, double warn) {
 
 /** Once for each rise. */
 static void say(const dn_drift *d, int column, watch *w) {
-    level now = level_of(w->last, d->notice, d->warn);
+    level now = level_of(w->last.psi, d->notice, d->warn);
     if (now > w->said) {
         bool much = now == WARNED;
         dn_log(much ? DN_LOG_WARN : DN_LOG_INFO,
                "drift: %s of pipeline %s %s in the baseline (PSI %.2f, above %.2f): most of all "
                "%s, %.1f %% now, %.1f %% then",
                dn_labels_name(d->columns, column), d->pipeline,
-               much ? "is no longer as" : "is not quite as", w->last, much ? d->warn : d->notice,
-               w->label, 100 * w->share_now, 100 * w->share_then);
+               much ? "is no longer as" : "is not quite as", w->last.psi,
+               much ? d->warn : d->notice, w->last.label, 100 * w->last.share_now,
+               100 * w->last.share_then);
     }
     w->said = now;
 }
@@ -162,7 +165,7 @@ void dn_drift_look(void *drift, const dn_labels *labels) {
         }
         pthread_mutex_lock(&d->lock);
         memcpy(d->now[c], now, sizeof now);
-        d->psi[c] = compared ? w->last : NAN;
+        d->psi[c] = compared ? w->last.psi : NAN;
         pthread_mutex_unlock(&d->lock);
     }
     pthread_mutex_lock(&d->lock);
@@ -225,14 +228,14 @@ int dn_drift_read(dn_drift *d, const dn_labels *labels, dn_drift_column *column)
         const int64_t *total = dn_labels_total(labels, c);
         column[c] = (dn_drift_column){.undecided = undecided_of(labels, c, total),
                                       .n_windows = w->n_windows,
-                                      .last = w->last,
-                                      .most = w->most,
+                                      .last = w->last.psi,
+                                      .most = w->most.psi,
                                       .notice = d->notice,
                                       .warn = d->warn,
-                                      .share_then = w->share_then,
-                                      .share_now = w->share_now};
+                                      .share_then = w->most.share_then,
+                                      .share_now = w->most.share_now};
         snprintf(column[c].name, sizeof column[c].name, "%s", dn_labels_name(labels, c));
-        snprintf(column[c].label, sizeof column[c].label, "%s", w->label ? w->label : "");
+        snprintf(column[c].label, sizeof column[c].label, "%s", w->most.label ? w->most.label : "");
         memcpy(column[c].total, total, sizeof column[c].total);
     }
     return n;

@@ -20,6 +20,7 @@ void test_gpu_read_environment(void) {
                   {"bad_driver", &test_gpu_state.bad_driver},
                   {"dies", &test_gpu_state.dies},
                   {"lasts", &test_gpu_state.lasts},
+                  {"idle", &test_gpu_state.idle},
                   {"late", &test_gpu_state.late},
                   {"wrong", &test_gpu_state.wrong}};
     const char *text = getenv("DN_TEST_GPU");

@@ -16,44 +16,51 @@ static uint32_t float_as_bits(float x) {
     return bits;
 }
 
-/** A small float format with that many exponent and mantissa bits; as e4m3 has no infinity, `top`
- * is its largest number. */
+/** A small float format: bits of its mantissa, bias of its exponent, bytes, and patterns: its
+ * largest number, and what a number becomes that is rounded to more than that. */
 typedef struct format {
     int mantissa, bias, bytes;
-    float top;
+    uint32_t largest, beyond;
 } format;
 
-static const format formats[] = {[DN_CUDA_BF16] = {7, 127, 2, 0x1.fep127f},
-                                 [DN_CUDA_F16] = {10, 15, 2, 65504},
-                                 [DN_CUDA_E4M3] = {3, 7, 1, 448}};
+/** What cvt.rn makes: the types of 16 bits have an infinity, e4m3 (satfinite) stays at 448. */
+static const format formats[] = {[DN_CUDA_BF16] = {7, 127, 2, 0x7f7f, 0x7f80},
+                                 [DN_CUDA_F16] = {10, 15, 2, 0x7bff, 0x7c00},
+                                 [DN_CUDA_E4M3] = {3, 7, 1, 0x7e, 0x7e}};
 
-static float decode(const format *f, uint32_t bits) {
-    int width = 8 * f->bytes - 1;
-    uint32_t magnitude = bits & ((1u << width) - 1);
-    int exponent = (int)(magnitude >> f->mantissa);
-    float fraction = (float)(magnitude & ((1u << f->mantissa) - 1)) / (float)(1u << f->mantissa);
-    float x = exponent ? ldexpf(1 + fraction, exponent - f->bias) : ldexpf(fraction, 1 - f->bias);
-    return bits >> width ? -x : x;
+enum { FLOAT_MANTISSA = 23, FLOAT_BIAS = 127 };
+#define FLOAT_MAGNITUDE 0x7fffffffu
+#define FLOAT_INFINITY  0x7f800000u
+
+/** 2 to the n, which is a normal float. */
+static float power_of_two(int n) {
+    return bits_as_float((uint32_t)(n + FLOAT_BIAS) << FLOAT_MANTISSA);
 }
 
-/** To nearest, ties to even; beyond the top saturates. NaN is the format's largest pattern. */
+/** The fields at a float's places, whose exponent the product brings right; denormals too. */
+static float decode(const format *f, uint32_t bits) {
+    uint32_t sign = 1u << (8 * f->bytes - 1), magnitude = bits & (sign - 1);
+    float x = bits_as_float(magnitude << (FLOAT_MANTISSA - f->mantissa)) *
+              power_of_two(FLOAT_BIAS - f->bias);
+    if (magnitude > f->largest) {
+        x = magnitude == f->beyond ? INFINITY : NAN;
+    }
+    return bits & sign ? -x : x;
+}
+
+/** To nearest, ties to even. NaN is the format's largest pattern. */
 static uint32_t encode(const format *f, float x) {
-    uint32_t sign = (float_as_bits(x) >> 31) << (8 * f->bytes - 1);
-    float y = fabsf(x);
-    if (f == &formats[DN_CUDA_BF16] && y < 0x1p127f) { /* the upper half of a float */
-        uint32_t bits = float_as_bits(x);
-        return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    uint32_t sign = 1u << (8 * f->bytes - 1), magnitude = float_as_bits(x) & FLOAT_MAGNITUDE;
+    int shift = FLOAT_MANTISSA - f->mantissa;
+    uint32_t half = (1u << (shift - 1)) - 1 + (magnitude >> shift & 1);
+    uint32_t bits =
+        ((magnitude + half) >> shift) - ((uint32_t)(FLOAT_BIAS - f->bias) << f->mantissa);
+    if (magnitude < float_as_bits(power_of_two(1 - f->bias))) { /* denormal: the sum rounds it */
+        float units = power_of_two(1 - f->bias - f->mantissa + FLOAT_MANTISSA);
+        bits = float_as_bits(bits_as_float(magnitude) + units) - float_as_bits(units);
     }
-    if (isnan(x)) {
-        return sign | ((1u << (8 * f->bytes - 1)) - 1);
-    }
-    y = y > f->top ? f->top : y;
-    int exponent = y > 0 ? ilogbf(y) : 1 - f->bias;
-    exponent = exponent < 1 - f->bias ? 1 - f->bias : exponent;
-    float unit = ldexpf(1, exponent - f->mantissa);
-    uint32_t steps = (uint32_t)nearbyintf(y / unit); /* of `unit`, hidden bit and all */
-    uint32_t bits = steps + ((uint32_t)(exponent + f->bias - 1) << f->mantissa);
-    return sign | bits;
+    bits = magnitude > FLOAT_INFINITY ? sign - 1 : bits > f->largest ? f->beyond : bits;
+    return float_as_bits(x) >> 31 ? bits | sign : bits;
 }
 
 size_t test_element_bytes(dn_cuda_type type) {

@@ -27,6 +27,8 @@ static void sum_up(const dn_model_info *info, const dn_head_difference *part,
     for (int h = 0; h < info->n_model_heads; h++) {
         sum[h].n += part[h].n;
         sum[h].flips += part[h].flips;
+        sum[h].texts += part[h].texts;
+        sum[h].changed += part[h].changed;
         sum[h].logit = fmax(sum[h].logit, part[h].logit);
         sum[h].flip_margin = fmax(sum[h].flip_margin, part[h].flip_margin);
     }
@@ -44,8 +46,8 @@ static dn_status compare_texts(dn_suite_difference *d, int t, dn_model *const mo
     dn_status status = dn_lines_read_task(&lines, &d->suite, t);
     if (status == DN_OK) {
         const dn_head_difference *part = dn_comparison_read(comparison);
-        task->n_own = part[task->head].n;
-        task->n_flips = part[task->head].flips;
+        task->texts = part[task->head].texts;
+        task->changed = part[task->head].changed;
         sum_up(info, part, d->head);
         d->n_texts += lines.n_texts;
     }
@@ -57,8 +59,8 @@ static void measure(dn_suite_difference *d, int t, dn_task_difference *task) {
     for (int i = 0; i < 2; i++) {
         const dn_judged *judged = &d->side[i].judged[t];
         dn_metric metric = {d->suite.task[t].metric, judged->of};
-        task->value[i] = dn_outcomes_measure(
-            judged->outcomes, metric, (dn_rows){NULL, dn_outcomes_count(judged->outcomes)});
+        task->value[i] = dn_outcomes_measure(judged->outcomes, metric,
+                                             (dn_rows){NULL, dn_outcomes_count(judged->outcomes)});
     }
 }
 

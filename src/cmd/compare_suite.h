@@ -8,9 +8,9 @@
 /** A task that the model has a head for. */
 typedef struct dn_task_difference {
     const char *task, *metric;
-    int head;              /**< its place in the model */
-    double value[2];       /**< the metric by each opening, 0 to 1 */
-    int64_t n_own, n_flips; /**< the task's texts, and how many the head decided otherwise */
+    int head;               /**< its place in the model */
+    double value[2];        /**< the metric by each opening, 0 to 1 */
+    int64_t texts, changed; /**< the task's, and those that the head decided otherwise */
 } dn_task_difference;
 
 typedef struct dn_suite_difference {

@@ -93,7 +93,7 @@ static const char help[] =
     "stand before it\n"
     "      --cascade DIR      eval, score: the linear model before DIR; calibrate: the encoder behind "
     "DIR\n"
-    "      --max-flips N      compare: status 1 when more than N percent of a head's labels differ "
+    "      --max-flips N      compare: status 1 when more than N percent of a head's decisions flip "
     "(with --suite: 1)\n"
     "      --max-points N     compare --suite: status 1 when a metric differs by more than N "
     "points "

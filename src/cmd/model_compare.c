@@ -56,12 +56,12 @@ static double points_of(const dn_task_difference *task) {
 
 static void print_tasks(const dn_suite_difference *d) {
     printf("%-14s %-22s %8s %8s %8s %8s %8s\n", "task", "metric", "first", "second", "points",
-           "flips", "flips %");
+           "texts", "texts %");
     for (int t = 0; t < d->n_tasks; t++) {
         const dn_task_difference *task = &d->task[t];
         printf("%-14s %-22s %8.2f %8.2f %+8.2f %8lld %8.3f\n", task->task, task->metric,
                100 * task->value[0], 100 * task->value[1], points_of(task),
-               (long long)task->n_flips, percent(task->n_flips, task->n_own));
+               (long long)task->changed, percent(task->changed, task->texts));
     }
 }
 
@@ -70,14 +70,19 @@ static void print_table(const comparing *c, const dn_head_difference *d) {
            c->kernels[0]->precision, c->kernels[1]->isa, c->kernels[1]->precision,
            (long long)c->n_texts);
     printf(c->n_bad ? ", %lld lines left out that are not UTF-8\n" : "\n", (long long)c->n_bad);
-    printf("%-14s %-9s %10s %8s %8s %12s %12s\n", "head", "kind", "decisions", "flips", "flips %",
-           "at margins <", "logit diff");
+    printf("%-15s %-9s %9s %6s %7s %15s %7s %10s %10s\n", "head", "kind", "decisions", "flips",
+           "flips %", "95 % interval", "texts %", "at margins", "logit diff");
     for (int h = 0; h < c->info->n_model_heads; h++) {
         const dn_model_head *head = &c->info->model_head[h];
-        printf("%-14s %-9s %10lld %8lld %8.3f %12.3g %12.3g\n", head->name,
+        dn_interval interval = dn_share_interval(d[h].flips, d[h].n);
+        printf("%-15s %-9s %9lld %6lld %7.3f %6.3f to %5.3f %7.3f %10.3g %10.3g\n", head->name,
                dn_head_kind_names[head->kind], (long long)d[h].n, (long long)d[h].flips,
-               percent(d[h].flips, d[h].n), d[h].flip_margin, d[h].logit);
+               percent(d[h].flips, d[h].n), 100 * interval.low, 100 * interval.high,
+               percent(d[h].changed, d[h].texts), d[h].flip_margin, d[h].logit);
     }
+    printf("decisions: the best label of a text or token, each label's yes or no of a sigmoid "
+           "head; texts %%: texts with a flip;\n"
+           "at margins: by how much the largest logit that lost was ahead\n");
     if (c->suite.n_tasks > 0) {
         print_tasks(&c->suite);
     }
@@ -100,8 +105,8 @@ static void json_tasks(const dn_suite_difference *d, dn_out *out) {
         json_number(out, "first", 100 * task->value[0]);
         json_number(out, "second", 100 * task->value[1]);
         json_number(out, "points", points_of(task));
-        json_number(out, "flips", (double)task->n_flips);
-        json_number(out, "decisions", (double)task->n_own);
+        json_number(out, "texts", (double)task->texts);
+        json_number(out, "texts_changed", (double)task->changed);
         dn_out_close(out, '}');
     }
     dn_out_close(out, '}');
@@ -127,12 +132,17 @@ static void print_json(const comparing *c, const dn_head_difference *d) {
     dn_out_key(&out, "heads");
     dn_out_open(&out, '{');
     for (int h = 0; h < c->info->n_model_heads; h++) {
+        dn_interval interval = dn_share_interval(d[h].flips, d[h].n);
         dn_out_key(&out, c->info->model_head[h].name);
         dn_out_open(&out, '{');
         dn_out_key(&out, "decisions");
         dn_out_i64(&out, d[h].n);
         dn_out_key(&out, "flips");
         dn_out_i64(&out, d[h].flips);
+        json_number(&out, "flip_percent_low", 100 * interval.low);
+        json_number(&out, "flip_percent_high", 100 * interval.high);
+        dn_out_key(&out, "texts_changed");
+        dn_out_i64(&out, d[h].changed);
         dn_out_key(&out, "largest_flip_margin");
         dn_out_f64(&out, d[h].flip_margin);
         dn_out_key(&out, "largest_logit_difference");
@@ -169,7 +179,7 @@ static dn_status check_limits(const comparing *c) {
     for (int h = 0; h < c->info->n_model_heads; h++) {
         double flips = percent(c->head[h].flips, c->head[h].n);
         if (flips > c->max_flips) {
-            return DN_FAIL(REGRESSION, "head %s: %.3f %% of the labels differ, more than %g %%",
+            return DN_FAIL(REGRESSION, "head %s: %.3f %% of the decisions differ, more than %g %%",
                            c->info->model_head[h].name, flips, c->max_flips);
         }
     }

@@ -85,21 +85,33 @@ static void compare_one(const dn_model_head *head, const float *x, const float *
     }
 }
 
+/** One head for all texts of a batch: its columns of a text, or those of each of its tokens. */
+static void compare_head(dn_comparison *c, const dn_batch *batch, int index) {
+    const dn_model_head *head = &c->info->model_head[index];
+    dn_head_difference *d = &c->head[index];
+    bool tokens = head->kind == DN_HEAD_TOKENS;
+    size_t width = (size_t)c->info->score_width;
+    size_t stride = tokens ? (size_t)c->info->token_width : width;
+    size_t begin = (tokens ? (size_t)batch->n_rows * width : 0) + (size_t)head->begin;
+    for (int row = 0; row < batch->n_rows; row++) {
+        int i = tokens ? batch->row_start[row] : row;
+        int end = tokens ? batch->row_start[row + 1] : row + 1;
+        int64_t flips = d->flips;
+        for (; i < end; i++) {
+            size_t at = begin + (size_t)i * stride;
+            compare_one(head, c->logit[0] + at, c->logit[1] + at, d);
+        }
+        d->texts++;
+        d->changed += d->flips > flips;
+    }
+}
+
 dn_status dn_comparison_add(dn_comparison *c, const dn_batch *batch) {
     for (int i = 0; i < 2; i++) {
         DN_TRY(dn_model_score(c->model[i], c->space[i], batch, c->logit[i]));
     }
-    size_t width = (size_t)c->info->score_width, token_width = (size_t)c->info->token_width;
     for (int h = 0; h < c->info->n_model_heads; h++) {
-        const dn_model_head *head = &c->info->model_head[h];
-        bool tokens = head->kind == DN_HEAD_TOKENS;
-        size_t n = (size_t)(tokens ? batch->n_tokens : batch->n_rows);
-        size_t stride = tokens ? token_width : width;
-        size_t begin = (tokens ? (size_t)batch->n_rows * width : 0) + (size_t)head->begin;
-        for (size_t i = 0; i < n; i++) {
-            size_t at = begin + i * stride;
-            compare_one(head, c->logit[0] + at, c->logit[1] + at, &c->head[h]);
-        }
+        compare_head(c, batch, h);
     }
     return DN_OK;
 }

@@ -5,10 +5,11 @@
 #include "model/model.h"
 
 typedef struct dn_head_difference {
-    int64_t n;          /**< decisions: a text or token for softmax, a label each for sigmoid; 0 for
-                           embeddings, which decide nothing */
-    int64_t flips;      /**< of those, how many came out otherwise */
-    double logit;       /**< largest difference of a logit, or of a number of an embedding */
+    int64_t n;     /**< decisions: a text or token for softmax, a label each for sigmoid; 0 for
+                      embeddings, which decide nothing */
+    int64_t flips; /**< of those, how many came out otherwise */
+    int64_t texts, changed; /**< texts, and those of which at least one decision did */
+    double logit;           /**< largest difference of a logit, or of a number of an embedding */
     double flip_margin; /**< largest distance of the two best logits (from 0 for sigmoid) where a
                            decision flipped, in the first model */
 } dn_head_difference;

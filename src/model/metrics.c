@@ -226,6 +226,17 @@ dn_interval dn_interval_of(double *value, int n) {
     return (dn_interval){quantile(value, kept, 0.025), quantile(value, kept, 0.975)};
 }
 
+dn_interval dn_share_interval(int64_t k, int64_t n) {
+    const double z = 1.959964, z2 = z * z;
+    if (n == 0) {
+        return (dn_interval){0, 1};
+    }
+    double share = (double)k / (double)n, whole = (double)n + z2;
+    double middle = ((double)k + z2 / 2) / whole;
+    double half = z / whole * sqrt((double)n * share * (1 - share) + z2 / 4);
+    return (dn_interval){fmax(0, middle - half), fmin(1, middle + half)};
+}
+
 /** Twice the chance of at most k heads in n throws of a fair coin, at most 1. */
 static double two_sided(int k, int n) {
     double sum = 0;

@@ -78,6 +78,9 @@ typedef struct dn_interval {
 } dn_interval;
 dn_interval dn_interval_of(double *value, int n);
 
+/** Wilson's (1927) 95 % interval of the share that k of n events are a sample of; 0 to 1 where n is 0. */
+dn_interval dn_share_interval(int64_t k, int64_t n);
+
 /** Texts that one of two models got right and the other did not, and how probable a difference of
  * at least this size is where both are equally good. */
 typedef struct dn_pairs {

@@ -59,12 +59,13 @@ grep -q "normalised as 'tweeteval'" "$tmp/out" || fail "normalise"
 
 printf '{"task": "mood", "text": "%s", "labels": ["%s"]}\n' one good two bad three neutral >"$tmp/suite.jsonl"
 "$DUNLIN" model compare "$tmp/mine" --backend ref --against cpu --suite "$tmp/suite.jsonl" >"$tmp/out" || fail "compare --suite"
+grep -qE '^mood +sigmoid +9 +0 +0\.000 +0\.000 to [0-9.]+ +0\.000' "$tmp/out" || fail "compare --suite counts: $(cat "$tmp/out")"
 grep -qE '^mood +macro F1 +[0-9.]+ +[0-9.]+ +\+0\.00 +0 +0\.000$' "$tmp/out" || fail "compare --suite: $(cat "$tmp/out")"
 "$DUNLIN" model compare "$tmp/mine" --backend ref --against ref --suite "$tmp/suite.jsonl" --max-flips 0 --max-points 0 --output json |
     grep -q '"tasks":{"mood":{"metric":"macro F1",' || fail "compare --suite --output json"
 "$DUNLIN" model outliers "$tmp/mine" --texts "$tmp/texts" | grep -q '^{"layers":\[{"qkv":\[' || fail "outliers"
 
-model_refused 1 "of the labels differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0
+model_refused 1 "of the decisions differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0
 model_refused 64 "--max-points needs --suite" compare "$tmp/mine" --against ref --max-points 1
 model_refused 64 "--suite and --texts exclude each other" compare "$tmp/mine" --against ref --suite "$tmp/suite.jsonl" --texts "$tmp/texts"
 model_refused 64 "--max-flips 1x: is not a number from 0 to 100" compare "$tmp/mine" --against ref --max-flips 1x

@@ -167,6 +167,8 @@ CASE(a_model_differs_from_another_in_logits_and_decisions) {
     const dn_head_difference *d = dn_comparison_read(comparison);
     EXPECT(d->n == 4 && d->logit > 0.1);
     EXPECT((d->flips > 0) == (d->flip_margin > 0));
+    EXPECT_INT(d->texts, 1); /* of four tokens */
+    EXPECT_INT(d->changed, d->flips > 0);
     dn_comparison_free(comparison);
     dn_model_close(first);
     dn_model_close(second);

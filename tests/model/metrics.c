@@ -112,6 +112,22 @@ CASE(interval_is_that_of_the_binomial) {
     dn_outcomes_free(o);
 }
 
+CASE(share_has_wilson_s_interval) {
+    static const struct {
+        int64_t k, n;
+        double low, high;
+    } table[] = {{0, 0, 0, 1},
+                 {0, 200, 0, 0.01884532},
+                 {3, 1500, 0.00068041, 0.00586380},
+                 {7, 10, 0.39677815, 0.89220873},
+                 {10, 10, 0.72246716, 1}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        dn_interval in = dn_share_interval(table[i].k, table[i].n);
+        EXPECT(fabs(in.low - table[i].low) < 1e-7);
+        EXPECT(fabs(in.high - table[i].high) < 1e-7);
+    }
+}
+
 CASE(pairs_see_what_two_intervals_hide) {
     static int right[MANY], a[MANY], b[MANY];
     static double value[DRAWS];

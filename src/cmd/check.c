@@ -89,6 +89,21 @@ static dn_status check_models(const dn_job *job, int tp) {
     return DN_OK;
 }
 
+/** What runs beside each other, once the models are open: they know how many threads are of use. */
+static void say_threads(const dn_job *job) {
+    for (int i = 0; i < job->n_pipelines; i++) {
+        const dn_pipeline_plan *plan = &job->pipeline[i];
+        fprintf(stderr, "ok  %-9s %s: ", "threads", plan->name);
+        if (plan->n_stages) {
+            fprintf(stderr, "%d text, ", plan->text_threads);
+        }
+        for (int k = 0; k < plan->n_scorers; k++) {
+            fprintf(stderr, "%d %s, ", plan->model_threads[k], plan->scorer_name[k]);
+        }
+        fprintf(stderr, "%d chunks\n", plan->n_chunks);
+    }
+}
+
 static dn_status check_drift(const dn_job *job) {
     for (int i = 0; i < job->n_pipelines && job->conf.drift[0]; i++) {
         dn_drift *drift;
@@ -123,13 +138,16 @@ static dn_status check_disk(const char *output) {
     return status;
 }
 
-static dn_status check_parts(dn_comm *comm, const dn_job_options *options, dn_job *job) {
+static dn_status check_parts(dn_comm *comm, const dn_job_options *options,
+                             const dn_placement *placement, dn_job *job) {
     bool with_broker;
     DN_TRY(check_broker(comm, job, options, &with_broker));
     DN_TRY(dn_job_resolve_topics(job, with_broker));
     DN_TRY(dn_job_bind(job));
     say("job", "%s: %d pipelines, all parts and columns fit", job->file, job->n_pipelines);
     DN_TRY(check_models(job, options->run.tp));
+    dn_placement_threads(placement, job);
+    say_threads(job);
     DN_TRY(check_drift(job));
     return check_disk(job->conf.output);
 }
@@ -142,13 +160,12 @@ static dn_status check(dn_comm *comm, const dn_job_options *options) {
         placement.facts.n_cores, placement.facts.n_numa, (double)placement.facts.memory_bytes / 1e9,
         placement.own.cpus);
     say("GPU", "%s", dn_kernels_gpu_note());
-    dn_placement_free(&placement);
     dn_status status = dn_job_open(options->run.job_file, &options->run.set, &job);
     if (status == DN_OK) {
         status = dn_job_only(job, &options->run.only);
     }
     if (status == DN_OK) {
-        status = check_parts(comm, options, job);
+        status = check_parts(comm, options, &placement, job);
     }
     if (status == DN_OK) {
         char *text = dn_job_print(job);
@@ -156,6 +173,7 @@ static dn_status check(dn_comm *comm, const dn_job_options *options) {
         free(text);
     }
     dn_job_close(job);
+    dn_placement_free(&placement);
     return status;
 }
 

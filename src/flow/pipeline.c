@@ -208,7 +208,7 @@ static dn_status open_stage_workers(dn_pipeline *pipeline, dn_station *station) 
 static dn_status add_model_station(dn_pipeline *pipeline, int i) {
     const dn_pipeline_plan *plan = pipeline->plan;
     bool follows = pipeline->env.follows;
-    int n_threads = plan->group[i] ? 1 : plan->model_threads;
+    int n_threads = plan->group[i] ? 1 : plan->model_threads[i];
     dn_station *station = add_station(pipeline, plan->scorer_name[i],
                                       follows ? dn_follow_body : dn_model_body, n_threads, false);
     station->scorer = i;

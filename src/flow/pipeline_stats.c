@@ -59,7 +59,7 @@ static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
         add_part(stats, plan->stage[i]->name, one * threads, &pipeline->stage_meter[i]);
     }
     for (int i = 0; i < plan->n_scorers; i++) {
-        int threads = plan->group[i] ? 1 : one * plan->model_threads;
+        int threads = plan->group[i] ? 1 : one * plan->model_threads[i];
         add_part(stats, plan->scorer_name[i], threads, &pipeline->model_meter[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {

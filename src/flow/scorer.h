@@ -74,6 +74,8 @@ typedef struct dn_scorer_ops {
     /** Once all ranks have bound: its parts on the ranks of a group meet. NULL: they need not.
      *  collective  the group */
     dn_status (*connect)(void *conf);
+    /** How many model threads are of use to a rank of so many cores, once bound. NULL: as many. */
+    int (*threads)(const void *conf, int cores);
     dn_status (*open)(const void *conf, const dn_scorer_env *env, dn_scorer **scorer);
     /** Takes a chunk. */
     dn_status (*put)(dn_scorer *scorer, dn_chunk *chunk);

@@ -78,7 +78,9 @@ const dn_prop dn_job_props[] = {
      .offset = JOB(model_threads),
      .initial = "0",
      .max = 256,
-     .text = "Threads of each model of each pipeline; 0: the cores of the rank."},
+     .text = "Threads of each model of each pipeline; 0: the cores of the rank, or 2 where the "
+             "model is "
+             "on a GPU and has no `cascade`."},
     {.name = NULL},
 };
 
@@ -323,17 +325,26 @@ const char *dn_conf_text(const dn_prop *props, const void *conf, const char *nam
     return prop ? *(char *const *)((const char *)conf + prop->offset) : NULL;
 }
 
-/* The first that is set: the pipeline's, the job's, the number of cores. */
-static int first_set(int64_t own, int64_t common, int cores) {
-    return own > 0 ? (int)own : common > 0 ? (int)common : cores;
+/* The first that is set: the pipeline's, the job's, what is of use. */
+static int first_set(int64_t own, int64_t common, int of_use) {
+    return own > 0 ? (int)own : common > 0 ? (int)common : of_use;
+}
+
+static int threads_of_use(const dn_pipeline_plan *plan, int scorer, int cores) {
+    const dn_scorer_ops *ops = plan->scorer[scorer];
+    return ops->threads ? ops->threads(plan->scorer_conf[scorer], cores) : cores;
 }
 
 void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread) {
     dn_pipeline_plan *plan = &job->pipeline[i];
     const dn_pipeline_conf *conf = dn_job_pipeline_conf(job, i);
     plan->text_threads = first_set(conf->text_threads, job->conf.text_threads, cores);
-    plan->model_threads = first_set(conf->model_threads, job->conf.model_threads, cores);
-    int threads = plan->text_threads + plan->n_scorers * plan->model_threads;
+    int threads = plan->text_threads;
+    for (int k = 0; k < plan->n_scorers; k++) {
+        plan->model_threads[k] =
+            first_set(conf->model_threads, job->conf.model_threads, threads_of_use(plan, k, cores));
+        threads += plan->model_threads[k];
+    }
     plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * threads;
 }
 

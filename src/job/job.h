@@ -30,7 +30,7 @@ typedef struct dn_job_conf {
     double max_bad;
     bool create_topics;
     dn_map kafka;                        /**< librdkafka properties, passed through */
-    int64_t text_threads, model_threads; /**< 0: as many as the plan of cores gives */
+    int64_t text_threads, model_threads; /**< 0: as many as are of use on the rank's cores */
 } dn_job_conf;
 
 typedef struct dn_job {
@@ -49,7 +49,7 @@ dn_status dn_job_open(const char *path, const dn_list *set, dn_job **out);
 void dn_job_close(dn_job *job);
 
 /** Resolves the numbers of threads and chunks of pipeline i for a rank with `cores` cores: base +
- * a_thread * threads chunks. */
+ * a_thread * threads chunks.   requires  a bound job: a model says how many threads are of use */
 void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread);
 
 /** Keeps the pipelines named in `only` (in the job's order). */

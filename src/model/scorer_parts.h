@@ -19,6 +19,7 @@ typedef struct dn_scorer_conf {
     int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
     dn_comm *group;  /**< ranks that the model is split over, NULL: it is not */
     dn_model *model; /**< NULL: the scorer `none` */
+    bool on_device;  /**< its passes */
     dn_reuse *reuse; /**< NULL: off */
     int width, token_width, n_heads;
     dn_languages served; /**< those of the job file, or the model's own */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_GPUS = 64 };
+enum { MAX_GPUS = 64, CHUNKS_BASE = 8, CHUNKS_A_THREAD = 4 };
 
 /* What a rank tells the others of its host. */
 typedef struct card {
@@ -106,6 +106,13 @@ void dn_placement_free(dn_placement *placement) {
     free(placement->places);
     free(placement->table);
     *placement = (dn_placement){0};
+}
+
+void dn_placement_threads(const dn_placement *placement, dn_job *job) {
+    int cores = placement->own.n_cores > 0 ? placement->own.n_cores : 1;
+    for (int i = 0; i < job->n_pipelines; i++) {
+        dn_job_set_threads(job, i, cores, CHUNKS_BASE, CHUNKS_A_THREAD);
+    }
 }
 
 bool dn_placement_counts_gpu(const dn_placement *placement, int rank) {

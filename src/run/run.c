@@ -23,7 +23,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { PEAK_MS = 60, CHUNKS_BASE = 8, CHUNKS_A_THREAD = 4 };
+enum { PEAK_MS = 60 };
 
 /* Everything a run holds, in the order in which it is acquired. */
 typedef struct run_state {
@@ -55,13 +55,6 @@ static void make_run_id(run_state *run) {
              when + 8, when + 11, when + 14, when + 17, (long)getpid());
 }
 
-static void set_threads(run_state *run) {
-    int64_t cores = run->placement.own.n_cores > 0 ? run->placement.own.n_cores : 1;
-    for (int i = 0; i < run->job->n_pipelines; i++) {
-        dn_job_set_threads(run->job, i, (int)cores, CHUNKS_BASE, CHUNKS_A_THREAD);
-    }
-}
-
 static void report_topic(void *ctx, const dn_topic_spec *spec, const dn_topic_report *report) {
     (void)ctx;
     if (report->state == DN_TOPIC_MADE) {
@@ -85,6 +78,7 @@ static dn_status load_job(run_state *run) {
 
 static dn_status bind_job(run_state *run) {
     DN_TRY(dn_job_bind(run->job));
+    dn_placement_threads(&run->placement, run->job);
     for (int i = 0; i < run->job->n_pipelines; i++) {
         DN_TRY(dn_drift_new(run->job, i, run->comm->rank == 0, &run->drift[i]));
     }
@@ -108,7 +102,6 @@ static dn_status prepare(run_state *run) {
     DN_TRY(dn_comm_agree(run->comm, dn_broker_resolve(run->comm, run->job, run->options->broker,
                                                       &run->with_broker)));
     DN_TRY(dn_comm_agree(run->comm, dn_job_resolve_topics(run->job, run->with_broker)));
-    set_threads(run);
     run->resolved = dn_job_print(run->job);
     DN_TRY(dn_comm_agree(run->comm, run->comm->rank == 0 ? claim(run) : DN_OK));
     DN_TRY(dn_comm_broadcast(run->comm, 0, run->run_id, sizeof run->run_id));
@@ -293,7 +286,7 @@ static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report 
         int64_t slo_ns = dn_plan_slo_ns(plan, k);
         dn_report_model(dn_telemetry_totals(run->telemetry, i, k), m);
         m->name = dn_strdup(plan->scorer_name[k]);
-        m->threads = plan->group[k] ? 1 : run->control.follows ? 0 : plan->model_threads;
+        m->threads = plan->group[k] ? 1 : run->control.follows ? 0 : plan->model_threads[k];
         p->slo_ns = slo_ns && (!p->slo_ns || slo_ns < p->slo_ns) ? slo_ns : p->slo_ns;
         if (kernels) {
             m->kernels = dn_format("%s %s %s%s%s", kernels->name, kernels->isa, kernels->precision,

@@ -12,8 +12,8 @@ static const int64_t SAMPLE_NS = 1000000000;
 typedef struct channel {
     dn_telemetry *telemetry;
     dn_batch_totals totals[DN_MAX_SCORERS];
-    int model_threads, n_threads; /* of a model, of all */
-    dn_events **events;           /* [n_threads], those of a model together; NULL without a trace */
+    int first[DN_MAX_SCORERS], n_threads; /* first of each model, of all models */
+    dn_events **events; /* [n_threads], those of a model together; NULL without a trace */
     dn_drift *drift;
     int64_t n_looks; /* of drift, in the trace */
 } channel;
@@ -32,13 +32,16 @@ dn_telemetry *dn_telemetry_new(dn_trace *trace) {
     return telemetry;
 }
 
-void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, int model_threads) {
+void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models,
+                           const int *model_threads) {
     channel *own = &telemetry->channel[pipeline];
     telemetry->n = pipeline >= telemetry->n ? pipeline + 1 : telemetry->n;
     own->telemetry = telemetry;
     if (telemetry->trace) {
-        own->model_threads = model_threads;
-        own->n_threads = n_models * model_threads;
+        for (int i = 0; i < n_models; i++) {
+            own->first[i] = own->n_threads;
+            own->n_threads += model_threads[i];
+        }
         own->events = dn_alloc_array((size_t)own->n_threads, sizeof(dn_events *));
         for (int i = 0; i < own->n_threads; i++) {
             own->events[i] = dn_events_new(EVENTS, sizeof(dn_batch_event));
@@ -59,7 +62,7 @@ void dn_telemetry_batch(void *ctx, const dn_batch_event *event) {
     channel *own = ctx;
     dn_batch_totals_add(&own->totals[event->model], event);
     if (own->events) {
-        dn_events_put(own->events[event->model * own->model_threads + event->thread], event);
+        dn_events_put(own->events[own->first[event->model] + event->thread], event);
     }
 }
 

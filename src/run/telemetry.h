@@ -18,7 +18,8 @@ dn_telemetry *dn_telemetry_new(dn_trace *trace);
 
 /** The listener's context for one pipeline, with that many threads for each of its models. lends
  * until dn_telemetry_free. thread: main */
-void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models, int model_threads);
+void *dn_telemetry_channel(dn_telemetry *telemetry, int pipeline, int n_models,
+                           const int *model_threads);
 
 /** Of one of its models. */
 const dn_batch_totals *dn_telemetry_totals(const dn_telemetry *telemetry, int pipeline, int model);

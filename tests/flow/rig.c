@@ -43,7 +43,7 @@ static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) 
         .letters = &rig_letters,
         .letters_conf = &rig->letters,
         .text_threads = 4,
-        .model_threads = 2,
+        .model_threads = {2, 2},
         .n_chunks = 24,
         .max_bad = 1,
     };

@@ -44,6 +44,18 @@ expect 0 'int8|fp32' 'driver=11080 bad_driver=35' model describe "$model" --back
 expect 69 'E1406 .*capability 7.0, .*DUNLIN_CUDA_ARCHITECTURES=70' 'capability=70 no_code=1' model describe "$model"
 expect 69 'E1406 .*libcublasLt' 'no_blas=1' model describe "$model"
 
+# A model on a GPU has few threads, whatever the number of cores: on one core, two.
+first_core=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
+program=$dunlin
+dunlin=$tmp/on_one_core
+printf '#!/bin/sh\nexec taskset -c %s %s "$@"\n' "$first_core" "$program" >"$dunlin"
+chmod +x "$dunlin"
+threads=(check jobs/tweets.yaml --set output="$tmp/o" --set enrich.model.tokens=512)
+expect 0 '^ok  threads +enrich: 1 text, 2 model, 20 chunks' '' "${threads[@]}"
+expect 0 '^ok  threads +enrich: 1 text, 1 model, 16 chunks' '' "${threads[@]}" --set enrich.model.backend=cpu
+expect 0 '^ok  threads +enrich: 1 text, 5 model, 32 chunks' '' "${threads[@]}" --set model_threads=5
+dunlin=$program
+
 # Too little memory for the batch, seen at the start: once a smaller one, also where only its passes lack room; then the end.
 tiny=(--set enrich.model.path="$model" --set enrich.tokenise.vocabulary="$model" --set enrich.model.backend=cuda)
 tiny+=(--set enrich.model.tokens=8192 --set output="$tmp/o")

@@ -223,6 +223,15 @@ CASE(a_scorer_may_be_closed_with_batches_under_way) {
     EXPECT_INT(test_gpu_state.memory_bytes + test_gpu_state.n_objects, 0);
 }
 
+CASE(a_device_has_two_threads_and_a_cascade_those_of_the_cores) {
+    dn_scorer_conf conf = {.on_device = true};
+    EXPECT_INT(dn_scorer_model.threads(&conf, 16), 2);
+    conf.cascade = (dn_cascade *)&conf;
+    EXPECT_INT(dn_scorer_model.threads(&conf, 16), 16);
+    conf = (dn_scorer_conf){.on_device = false};
+    EXPECT_INT(dn_scorer_model.threads(&conf, 16), 16);
+}
+
 int main(int argc, char **argv) {
     setenv("XDG_CACHE_HOME", "/proc/nowhere", 1); /* algorithms are timed here and not kept */
     return dn_test_main(argc, argv);

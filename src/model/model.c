@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/calibrate.h"
 #include "model/encoder.h"
+#include "model/finite.h"
 
 #include <assert.h>
 #include <math.h>
@@ -501,6 +502,40 @@ static dn_status fetch(const dn_model *model, const dn_workspace *space, const d
     return DN_OK;
 }
 
+/** The head that columns from `at` on of a row, or of a token, belong to. */
+static const char *head_at(const dn_config *config, bool tokens, int at) {
+    for (int h = 0; h < config->n_model_heads; h++) {
+        const dn_model_head *head = &config->model_head[h];
+        if ((head->kind == DN_HEAD_TOKENS) == tokens && at >= head->begin &&
+            at < head->begin + head->n_labels) {
+            return head->name;
+        }
+    }
+    return "";
+}
+
+/** Scores are numbers, unless something was too large on the way. */
+static dn_status check_scores(const dn_model *model, const dn_batch *batch, const float *score) {
+    const dn_config *config = &model->config;
+    size_t n = dn_model_score_floats(model, batch->n_rows, batch->n_tokens), at = 0;
+    if (dn_all_finite(score, n)) {
+        return DN_OK;
+    }
+    while (dn_all_finite(score + at, 1)) {
+        at++;
+    }
+    size_t of_texts = (size_t)batch->n_rows * (size_t)config->score_width;
+    bool tokens = at >= of_texts;
+    int column = (int)(tokens ? (at - of_texts) % (size_t)config->token_width
+                              : at % (size_t)config->score_width);
+    return DN_FAIL(NOT_FINITE, "%s: a score of head %s is not a number in %s: %s", model->dir,
+                   head_at(config, tokens, column), model->kernels->precision,
+                   model->kernels->device
+                       ? "a weight or an activation is larger than that holds (fp16: 65504); set "
+                         "`backend` to cuda:bf16 or cpu"
+                       : "weights are damaged, or of no use in this precision");
+}
+
 bool dn_workspace_is_done(const dn_workspace *workspace) {
     assert(workspace->n_flying > 0);
     const dn_flight *flight = &workspace->flight[workspace->oldest];
@@ -524,6 +559,9 @@ dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *s
         status = run_encoder(model, workspace, &flight->batch, &windows, score);
     }
     take_turn(model, false);
+    if (status == DN_OK && flight->batch.n_rows > 0 && model->shard.leads) {
+        status = check_scores(model, &flight->batch, score);
+    }
     return status;
 }
 

@@ -141,7 +141,8 @@ int dn_workspace_depth(const dn_workspace *workspace);
 /** The two halves of dn_model_score. With a device, submit packs, copies and starts, and wait
  * blocks until the oldest batch is done; on the host wait does the work and `batch` is lent until
  * then. Requires fewer than depth batches under way for submit, and one for wait. `times` may be
- * NULL; without a device it is all 0.    errors  DATA: the batch; DEVICE_FAULT */
+ * NULL; without a device it is all 0.    errors  DATA: the batch; DEVICE_FAULT; NOT_FINITE: a score
+ * is infinite or no number, as where an activation overflows in fp16 */
 dn_status dn_model_submit(const dn_model *model, dn_workspace *workspace, const dn_batch *batch);
 dn_status dn_model_wait(const dn_model *model, dn_workspace *workspace, float *score,
                         dn_pass_times *times);

@@ -38,6 +38,28 @@ rows=$(files_of "$tmp/faulty")
 DN_TEST_GPU=late=1 tweets "$corpus" "$tmp/faulty" "${options[@]}" >"$tmp/summary" 2>"$tmp/err" || fail "started again: $(cat "$tmp/err")"
 verified "$tmp/faulty" >/dev/null
 equal "rows after a fault" "$(content "$tmp/faulty")" "$expected"
+# A model whose activations are beyond fp16: an error, and no row with a label that nothing stands behind. bf16 goes on from there.
+mkdir "$tmp/large"
+cp tests/data/tiny/* "$tmp/large"
+python3 - "$tmp/large/model.safetensors" <<'END'
+import array, json, struct, sys
+data = bytearray(open(sys.argv[1], "rb").read())
+begin = 8 + struct.unpack("<Q", data[:8])[0]
+for name, tensor in json.loads(data[8:begin]).items():
+    if name.endswith(("intermediate.dense.weight", "layer.1.output.dense.weight")):
+        at = slice(*(begin + offset for offset in tensor["data_offsets"]))
+        data[at] = array.array("f", (4096 * x for x in array.array("f", bytes(data[at])))).tobytes()
+open(sys.argv[1], "wb").write(data)
+END
+large=("${options[@]}" --set enrich.model.path="$tmp/large")
+status=0
+tweets "$corpus" "$tmp/range" "${large[@]}" --set enrich.model.backend=cuda:fp16 >"$tmp/summary" 2>"$tmp/err" || status=$?
+equal "status of a model that is too large for fp16" "$status" 65
+grep -q 'E1202 .*large: a score of head mood is not a number in fp16.*cuda:bf16' "$tmp/err" || fail "its message: $(cat "$tmp/err")"
+equal "files of a model that is too large for fp16" "$(files_of "$tmp/range")" 0
+tweets "$corpus" "$tmp/range" "${large[@]}" --set enrich.model.backend=cuda:bf16 >"$tmp/summary" 2>"$tmp/err" || fail "in bf16: $(cat "$tmp/err")"
+verified "$tmp/range" >/dev/null
+
 if command -v h5dump >/dev/null; then
     under_way=$(for file in "$tmp"/faulty/trace/*/*.h5; do h5dump -y -w 1 -d /batches/under_way "$file"; done)
     grep -qE '^ *[23],?$' <<<"$under_way" || fail "no two batches were under way at once: $under_way"

@@ -43,7 +43,6 @@ static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) 
         .letters = &rig_letters,
         .letters_conf = &rig->letters,
         .text_threads = 4,
-        .model_threads = {2, 2},
         .n_chunks = 24,
         .max_bad = 1,
     };
@@ -55,6 +54,7 @@ static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) 
         rig->plan.scorer[i] = &rig_scorer;
         rig->plan.scorer_conf[i] = rig;
         rig->plan.scorer_name[i] = i ? "second" : "first";
+        rig->plan.model_threads[i] = 2;
     }
     for (int i = 0; i < sinks; i++) {
         rig->plan.sink[i] = &rig_sinks;

@@ -54,7 +54,7 @@ static const char *last_error(void) {
 /* Even ids to partition 0, odd ones to 1, from wherever the sink stopped, with a commit after every
  * `step` rows. */
 static dn_status write_from_cursors(rig_sink *sink, int n_rows, int step) {
-    dn_chunk *chunk = dn_chunk_new(rig_schema());
+    dn_chunk *chunk = dn_chunk_new(&sink->schema);
     dn_status status = DN_OK;
     for (int i = 0; i < n_rows && status == DN_OK; i += step) {
         for (int p = 0; p < PARTITIONS && status == DN_OK; p++) {
@@ -67,7 +67,7 @@ static dn_status write_from_cursors(rig_sink *sink, int n_rows, int step) {
                 dn_chunk_bytes(chunk, RIG_TEXT)[row] = DN_SPAN("t");
             }
             chunk->next = i + step;
-            status = sink->ops->write(sink->sink, chunk);
+            status = rig_sink_write(sink, chunk);
         }
         if (status == DN_OK) {
             status = sink->ops->commit(sink->sink, DN_ALL_PARTITIONS);
@@ -140,50 +140,46 @@ CASE(sleeper_sees_that_it_was_replaced) {
 
 /* ---- kill -9 of the writer */
 
-static void write_as_child(const char *topic, int n_rows) {
+enum { WRITER_STEP = 400 };
+
+static pid_t start_writer(const char *topic, int n_rows, bool stays) {
+    pid_t child = fork();
+    if (child != 0) {
+        return child;
+    }
     dn_sink_env env = sink_env("kill", rig_kafka());
     rig_sink sink;
     if (rig_sink_open(&sink, &dn_sink_kafka_topic, &env, "name", topic, "linger", "1ms", NULL) !=
             DN_OK ||
-        write_from_cursors(&sink, n_rows, 400) != DN_OK) {
+        write_from_cursors(&sink, n_rows, WRITER_STEP) != DN_OK) {
         fprintf(stderr, "child: %s\n", dn_failure_last()->text);
         _exit(1);
+    }
+    if (stays) {
+        pause();
     }
     _exit(0);
 }
 
-/* Starts a writer and kills it after a while; true when it had finished before. */
-static bool run_child(const char *topic, int n_rows, int64_t life_ns) {
-    pid_t child = fork();
-    if (child == 0) {
-        write_as_child(topic, n_rows);
-    }
-    int64_t end = dn_mono_ns() + life_ns;
+/* Before, while or after it writes; it is there to be killed however fast the machine is. */
+static void kill_writer(const char *topic, int n_rows, int64_t life_ns) {
     int rc = 0;
-    while (waitpid(child, &rc, WNOHANG) == 0) {
-        if (dn_mono_ns() > end) {
-            kill(child, SIGKILL);
-            waitpid(child, &rc, 0);
-            return false;
-        }
-        dn_sleep_until_ns(dn_mono_ns() + ms);
-    }
-    EXPECT_INT(rc, 0);
-    return WIFEXITED(rc) && WEXITSTATUS(rc) == 0;
+    pid_t child = start_writer(topic, n_rows, true);
+    dn_sleep_until_ns(dn_mono_ns() + life_ns);
+    kill(child, SIGKILL);
+    waitpid(child, &rc, 0);
+    EXPECT(WIFSIGNALED(rc));
 }
 
 CASE(killed_writers_lose_and_repeat_nothing) {
-    enum { ROWS = 20000, KILLS = 12 };
+    enum { KILLS = 12, SHARE = 4 * WRITER_STEP, ROWS = (KILLS + 1) * SHARE };
     const char *topic = rig_topic("kill", PARTITIONS);
-    int kills = 0;
-    bool done = false;
-    for (int i = 0; i < 40 && !done; i++) {
-        int64_t life_ns = kills < KILLS ? (int64_t)(50 + dn_random() % 700) * ms : 120000 * ms;
-        done = run_child(topic, ROWS, life_ns);
-        kills += !done;
+    for (int i = 1; i <= KILLS; i++) {
+        kill_writer(topic, i * SHARE, (int64_t)(50 + dn_random() % 700) * ms);
     }
-    EXPECT(done);
-    EXPECT(kills >= 3);
+    int rc = 0;
+    waitpid(start_writer(topic, ROWS, false), &rc, 0);
+    EXPECT_INT(rc, 0);
     uint8_t *seen = dn_alloc(ROWS);
     EXPECT_INT(read_all(topic, ROWS, seen), ROWS);
     EXPECT_INT(rig_not_once(seen, ROWS), 0);

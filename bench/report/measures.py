@@ -219,7 +219,7 @@ def waited(run, pipeline):
     return out
 
 
-def parts_of(run, pipeline, n_stages, models):
+def parts_of(run, pipeline, models):
     """Parts of a pipeline in their order with busy time and threads, added over the ranks, each with its crew."""
     rows, parts = run.of("stages", pipeline), {}
     for rank in np.unique(rows["rank"]):
@@ -231,19 +231,21 @@ def parts_of(run, pipeline, n_stages, models):
             part["chunks"] += int(rows["calls"][i])
             part["rows"] += int(rows["rows"][i])
     ordered = [parts[at] for at in sorted(parts)]
+    n_stages, n_sinks = n_listed(run, pipeline, "stages"), n_listed(run, pipeline, "sinks")
+    first_sink = len(ordered) - n_sinks - 1  # the last are the dead letters
     for at, part in enumerate(ordered):
         part["crew"] = "poll" if at == 0 else "text" if at <= n_stages else \
-            "model" if part["name"] in models and at <= n_stages + len(models) else "sink"
+            "model" if part["name"] in models and at <= n_stages + len(models) else "prepare" if at < first_sink else "sink"
     return ordered
 
 
-def n_stages_of(run, pipeline):
-    """Stages stand in /stages between `poll` and the model or the first sink: as many as the resolved job lists."""
+def n_listed(run, pipeline, kind):
+    """How many `stages` or `sinks` of a pipeline the resolved job lists."""
     n, inside = 0, []
     for line in str(run.attributes.get("resolved_job", "")).splitlines():
         indent = len(line) - len(line.lstrip())
         inside = inside[:indent // 2] + [line.strip().rstrip(":")]
-        n += line.startswith("      - ") and inside[:3] == ["pipelines", pipeline, "stages"]
+        n += line.startswith("      - ") and inside[:3] == ["pipelines", pipeline, kind]
     return n
 
 
@@ -252,8 +254,8 @@ def lanes_of(run, pipeline):
     and other. The poll thread is blocked while no chunk is free, and starved while its source has nothing."""
     queues = waited(run, pipeline)
     models = models_of(run, pipeline)
-    parts = parts_of(run, pipeline, n_stages_of(run, pipeline), models)
-    lanes, order = [], [crew for crew in ("poll", "text", "model", "sink") if any(p["crew"] == crew for p in parts)]
+    parts = parts_of(run, pipeline, models)
+    lanes, order = [], [crew for crew in ("poll", "text", "model", "prepare", "sink") if any(p["crew"] == crew for p in parts)]
     walls = {rank: next((p["wall_s"] for p in s["pipelines"] if p["name"] == pipeline), run.seconds)
              for rank, s in run.summaries.items()}
     wall = sum(walls.values()) / len(walls) if walls else run.seconds
@@ -363,7 +365,7 @@ def contention_of(run, pipelines):
     """A sentence when something else used the ranks' cores. Threads that wait for an accelerator say nothing about that."""
     if any(place["device"] for place in run.places) or len(run.summaries) < len(run.ranks):
         return ""
-    busy_s = sum(part["busy_s"] for p in pipelines for part in p["parts"] if part["crew"] in ("text", "model"))
+    busy_s = sum(part["busy_s"] for p in pipelines for part in p["parts"] if part["crew"] in ("text", "model", "prepare"))
     return words.contention(busy_s, sum(s["cpu_s"] for s in run.summaries.values()))
 
 

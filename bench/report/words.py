@@ -70,14 +70,16 @@ def drift(column):
 
 # name, as the subject of a sentence: limit(s), was or were
 CREWS = {"poll": ("the poll thread", "limits", "It was"), "text": ("the text workers", "limit", "They were"),
-         "model": ("the model", "limits", "It was"), "sink": ("the sink thread", "limits", "It was")}
+         "model": ("the model", "limits", "It was"), "prepare": ("the threads that make records", "limit", "They were"),
+         "sink": ("the sink thread", "limits", "It was")}
 
 
 def contention(busy_s, cpu_s):
     """Whether the threads that compute got the cores they were given; "" when they did, or when that cannot be said."""
     if busy_s < 1 or cpu_s >= 0.7 * busy_s:
         return ""
-    return (f"The cores were not theirs alone: text workers and model were at work for {seconds(busy_s)} of thread time, and the "
+    return (f"The cores were not theirs alone: text workers, model and makers of records were at work for "
+            f"{seconds(busy_s)} of thread time, and the "
             f"whole program got {seconds(cpu_s)} of CPU time.")
 
 

@@ -185,20 +185,32 @@ static void add_text_stations(dn_pipeline *pipeline) {
         if (!station || ordered != (station->reorder != NULL)) {
             station = add_station(pipeline, ordered ? "ordered" : "text", dn_text_body,
                                   ordered ? 1 : plan->text_threads, ordered);
-            station->first_stage = i;
         }
-        station->n_stages++;
+        station->step[station->n_steps++] =
+            (dn_step){plan->stage[i], plan->stage_conf[i], &pipeline->stage_meter[i]};
     }
 }
 
-static dn_status open_stage_workers(dn_pipeline *pipeline, dn_station *station) {
+static void add_prepare_station(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
+    dn_station *station = NULL;
+    for (int i = 0; i < plan->n_sinks; i++) {
+        if (plan->sink[i]->prepare) {
+            station =
+                station ? station
+                        : add_station(pipeline, "prepare", dn_text_body, plan->text_threads, false);
+            station->step[station->n_steps++] =
+                (dn_step){plan->sink[i]->prepare, plan->sink_conf[i], &pipeline->prepare_meter[i]};
+        }
+    }
+}
+
+static dn_status open_workers(dn_station *station) {
     for (int c = 0; c < station->n_crew; c++) {
-        for (int i = 0; i < station->n_stages; i++) {
-            const dn_stage_ops *stage = plan->stage[station->first_stage + i];
-            if (stage->open) {
-                DN_TRY(stage->open(plan->stage_conf[station->first_stage + i],
-                                   &station->crew[c].worker[i]));
+        for (int i = 0; i < station->n_steps; i++) {
+            const dn_step *step = &station->step[i];
+            if (step->ops->open) {
+                DN_TRY(step->ops->open(step->conf, &station->crew[c].worker[i]));
             }
         }
     }
@@ -222,13 +234,14 @@ static dn_status add_model_station(dn_pipeline *pipeline, int i) {
 
 static dn_status open_stations(dn_pipeline *pipeline) {
     add_text_stations(pipeline);
-    for (int i = 0; i < pipeline->n_stations; i++) {
-        DN_TRY(open_stage_workers(pipeline, &pipeline->station[i]));
-    }
     for (int i = 0; i < pipeline->plan->n_scorers; i++) {
         DN_TRY(add_model_station(pipeline, i));
     }
+    add_prepare_station(pipeline);
     add_station(pipeline, "sink", dn_sink_body, 1, true);
+    for (int i = 0; i < pipeline->n_stations; i++) {
+        DN_TRY(open_workers(&pipeline->station[i]));
+    }
     return DN_OK;
 }
 
@@ -413,10 +426,10 @@ dn_status dn_pipeline_join(dn_pipeline *pipeline) {
 static void close_station(dn_pipeline *pipeline, dn_station *station) {
     const dn_pipeline_plan *plan = pipeline->plan;
     for (int c = 0; c < station->n_crew; c++) {
-        for (int i = 0; i < station->n_stages; i++) {
-            const dn_stage_ops *stage = plan->stage[station->first_stage + i];
-            if (stage->close && station->crew[c].worker[i]) {
-                stage->close(station->crew[c].worker[i]);
+        for (int i = 0; i < station->n_steps; i++) {
+            const dn_stage_ops *ops = station->step[i].ops;
+            if (ops->close && station->crew[c].worker[i]) {
+                ops->close(station->crew[c].worker[i]);
             }
         }
         if (station->crew[c].scorer) {

@@ -2,13 +2,14 @@
 #define DN_FLOW_PIPELINE_H
 /** One pipeline of a rank: who owns a chunk when.
  *
- *    free ring ──▶ poll thread ──▶ station ──▶ ... ──▶ model threads ──▶ sink thread ──▶ free ring
- *                                  text workers        one scorer each   reorder, write,
- *                                  or one ordered                        count, commit
+ *    free ring ─▶ poll thread ─▶ station ─▶ ... ─▶ model threads ─▶ prepare ─▶ sink thread ─▶ free
+ *                                text workers      one scorer each  for sinks  reorder, write,
+ *                                or one ordered                                count, commit
  *
  * A station is a ring and the threads that empty it: a run of pure stages has `text_threads` of
  * them, a run of ordered stages one, behind a reorder queue, model i `model_threads[i]`. A chunk
- * visits the models one after the other; each fills its own columns. The free ring holds all chunks
+ * visits the models one after the other; each fills its own columns. What sinks prepare is made
+ * behind the models, by `text_threads` threads again. The free ring holds all chunks
  * that are not under way: when it is empty, the poll thread waits, and that is all the
  * back-pressure there is.
  *
@@ -131,8 +132,8 @@ typedef struct dn_part_stats {
 } dn_part_stats;
 
 enum {
-    DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SCORERS + DN_MAX_SINKS + 2, /* poll and letters */
-    DN_MAX_RINGS = DN_MAX_STAGES + DN_MAX_SCORERS + 2,                /* free and sink */
+    DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SCORERS + 2 * DN_MAX_SINKS + 2, /* poll and letters */
+    DN_MAX_RINGS = DN_MAX_STAGES + DN_MAX_SCORERS + 3, /* free, prepare and sink */
 };
 
 typedef struct dn_ring_row {
@@ -151,7 +152,8 @@ typedef struct dn_pipeline_stats {
     int64_t texts_cut;                    /**< texts of which the model read only the beginning */
     int64_t undecided; /**< labels that are "und": below the threshold of their head */
     int n_parts;
-    dn_part_stats part[DN_MAX_PARTS]; /**< poll, stages, models, sinks, letters */
+    dn_part_stats
+        part[DN_MAX_PARTS]; /**< poll, stages, models, what sinks prepare, sinks, letters */
     int n_rings;
     dn_ring_row ring[DN_MAX_RINGS];
     dn_sink_stats sink[DN_MAX_SINKS];

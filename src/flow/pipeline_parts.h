@@ -8,13 +8,23 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { DN_MAX_STATIONS = DN_MAX_STAGES + DN_MAX_SCORERS + 1, DN_MAX_STATION_THREADS = 256 };
+enum {
+    DN_MAX_STATIONS = DN_MAX_STAGES + DN_MAX_SCORERS + 2, /* prepare and sink */
+    DN_MAX_STEPS = DN_MAX_STAGES > DN_MAX_SINKS ? DN_MAX_STAGES : DN_MAX_SINKS,
+};
 
 /** Counters of a part: added to once per chunk, read by anybody. */
 typedef struct dn_part_meter {
     _Atomic int64_t busy_ns, chunks, rows;
     dn_hist chunk_ns; /**< busy time per chunk, shared */
 } dn_part_meter;
+
+/** A stage where it runs: one of the pipeline's, or what a sink prepares. */
+typedef struct dn_step {
+    const dn_stage_ops *ops;
+    const void *conf;
+    dn_part_meter *meter;
+} dn_step;
 
 typedef struct dn_station dn_station;
 
@@ -24,7 +34,7 @@ typedef struct dn_crew {
     pthread_t thread;
     bool started;
     int index;
-    void *worker[DN_MAX_STAGES]; /**< scratch of each stage of the station */
+    void *worker[DN_MAX_STEPS]; /**< scratch of each step of the station */
     dn_scorer *scorer;
 } dn_crew;
 
@@ -34,7 +44,8 @@ struct dn_station {
     const char *name;
     dn_ring *in;
     dn_station *next; /**< NULL: the last, the sinks */
-    int first_stage, n_stages;
+    int n_steps;
+    dn_step step[DN_MAX_STEPS];
     int scorer;          /**< of a model's station: which */
     dn_reorder *reorder; /**< ordered stages and sinks; NULL otherwise */
     void *(*body)(void *crew);
@@ -76,7 +87,7 @@ struct dn_pipeline {
     dn_source_stats source_stats;           /**< as the poll thread saw them last */
     dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter[DN_MAX_SCORERS],
-        sink_meter[DN_MAX_SINKS], letters_meter;
+        prepare_meter[DN_MAX_SINKS], sink_meter[DN_MAX_SINKS], letters_meter;
     _Atomic int64_t fate[DN_FATES], tokens, texts_cut, undecided;
     _Atomic int64_t foreign_rows, foreign_tokens, linear_rows, linear_tokens;
     dn_pipeline_latency latency; /**< sink thread */

@@ -63,6 +63,12 @@ static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
         add_part(stats, plan->scorer_name[i], threads, &pipeline->model_meter[i]);
     }
     for (int i = 0; i < plan->n_sinks; i++) {
+        if (plan->sink[i]->prepare) {
+            add_part(stats, plan->sink[i]->prepare->name, one * plan->text_threads,
+                     &pipeline->prepare_meter[i]);
+        }
+    }
+    for (int i = 0; i < plan->n_sinks; i++) {
         add_part(stats, plan->sink[i]->name, one, &pipeline->sink_meter[i]);
     }
     add_part(stats, "dead letters", one, &pipeline->letters_meter);

@@ -3,8 +3,8 @@
 /** The columns of a pipeline, bound by name at set-up and used by index on the data path.
  *
  * The source adds the columns it fills, each stage looks up what it reads and adds what it makes,
- * the scorer adds one pair per head, the sinks look up what they write. After binding the schema is
- * const. */
+ * the scorer adds one pair per head, the sinks look up what they write and add what they prepare.
+ * After binding the schema is const. */
 #include "base/span.h"
 #include "base/status.h"
 
@@ -19,7 +19,7 @@ typedef enum dn_type {
     DN_IDS,   /**< dn_ids per row: token ids */
 } dn_type;
 
-enum { DN_MAX_FIELDS = 48, DN_NO_LABEL = 255, DN_LANGUAGES_BYTES = 512 };
+enum { DN_MAX_FIELDS = 64, DN_NO_LABEL = 255, DN_LANGUAGES_BYTES = 512 };
 
 /** The label, behind the others, of what is below its head's threshold. */
 #define DN_UNDECIDED "und"

@@ -27,7 +27,7 @@ typedef struct dn_sink_env {
     bool topic_in_kafka;  /**< and it is on the broker, so that offsets can be committed for it */
     int rank, size, n_partitions;
     const dn_map *kafka;
-    void *bus; /**< dn_bus of a fused topic, or NULL */
+    void *bus;    /**< dn_bus of a fused topic, or NULL */
     int n_before; /**< sinks of the same kind that stand before it in the pipeline */
 } dn_sink_env;
 
@@ -40,12 +40,17 @@ typedef struct dn_sink_ops {
     const char *name, *summary;
     const dn_prop *props;
     size_t conf_size;
-    /** Finds the columns it writes; the schema is complete. */
+    /** Finds the columns it writes; all but those that sinks add for `prepare` are there. */
     dn_status (*bind)(void *conf, const dn_bind *bind);
     /** Opens, recovers what an earlier run left, and knows its cursors. */
     dn_status (*open)(const void *conf, const dn_sink_env *env, dn_sink **sink);
     /** Durable cursor of a partition, DN_CURSOR_NONE when it has none. */
     int64_t (*cursor)(const dn_sink *sink, int32_t partition);
+    /** What can be made of a chunk's kept rows before their order is known, so that the one sink
+     * thread only moves bytes: run behind the models by several threads, with the sink's conf (its
+     * bind, unbind and props are not used). It fills columns that the sink added in bind. NULL:
+     * nothing. */
+    const dn_stage_ops *prepare;
     /** Writes the kept rows of the chunk whose offset is at or above its cursor, and moves its
      * pending cursor to chunk->next. Also counts the chunk's fates for the rows it passes. */
     dn_status (*write)(dn_sink *sink, const dn_chunk *chunk);

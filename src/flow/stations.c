@@ -66,16 +66,15 @@ void *dn_poll_body(void *arg) {
     return NULL;
 }
 
-static dn_status run_stages(dn_crew *crew, dn_chunk *chunk) {
-    dn_station *station = crew->station;
-    const dn_pipeline_plan *plan = station->pipeline->plan;
+static dn_status run_steps(dn_crew *crew, dn_chunk *chunk) {
+    const dn_station *station = crew->station;
     int64_t then = dn_mono_ns();
-    for (int i = 0; i < station->n_stages; i++) {
-        int stage = station->first_stage + i;
+    for (int i = 0; i < station->n_steps; i++) {
+        const dn_step *step = &station->step[i];
         uint32_t rows = chunk->n_sel;
-        DN_TRY(plan->stage[stage]->run(plan->stage_conf[stage], crew->worker[i], chunk));
+        DN_TRY(step->ops->run(step->conf, crew->worker[i], chunk));
         int64_t now = dn_mono_ns();
-        dn_meter_add(&station->pipeline->stage_meter[stage], now - then, rows);
+        dn_meter_add(step->meter, now - then, rows);
         chunk->times.text_ns += now - then;
         then = now;
     }
@@ -84,7 +83,7 @@ static dn_status run_stages(dn_crew *crew, dn_chunk *chunk) {
 
 /* Runs the stages and hands the chunk on; a closed ring means the pipeline was aborted. */
 static dn_status pass_on(dn_crew *crew, dn_chunk *chunk) {
-    DN_TRY(run_stages(crew, chunk));
+    DN_TRY(run_steps(crew, chunk));
     dn_status status = dn_ring_push(crew->station->next->in, chunk, -1);
     return status == DN_ABORT ? DN_OK : status;
 }
@@ -159,8 +158,7 @@ static dn_status use_pause(dn_crew *crew, int64_t deadline_ns) {
     if (dn_scorer_under_way(ops, crew->scorer) > 0 && patience_ns(deadline_ns) != 0) {
         return ops->wait(crew->scorer);
     }
-    return ops->flush(crew->scorer,
-                      deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE);
+    return ops->flush(crew->scorer, deadline_ns == DN_AT_ONCE ? DN_CLOSE_IDLE : DN_CLOSE_DEADLINE);
 }
 
 /* Waits for a chunk no longer than the open batch may, and not at all while a device has work that
@@ -171,8 +169,7 @@ static dn_status model_step(dn_crew *crew, bool *end) {
     int64_t deadline_ns = ops->deadline(crew->scorer);
     bool busy = dn_scorer_under_way(ops, crew->scorer) > 0;
     void *item = NULL;
-    dn_status popped =
-        dn_ring_pop(crew->station->in, busy ? 0 : patience_ns(deadline_ns), &item);
+    dn_status popped = dn_ring_pop(crew->station->in, busy ? 0 : patience_ns(deadline_ns), &item);
     *end = popped == DN_ABORT;
     dn_status status = popped == DN_OK ? ops->put(crew->scorer, item)
                        : *end          ? dn_scorer_settle(ops, crew->scorer, end_reason(pipeline))

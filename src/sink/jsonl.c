@@ -32,7 +32,6 @@ struct dn_sink {
     tail *tail; /* [n_partitions] */
     size_t held_bytes;
     int64_t oldest_ns; /* of what is not in a file yet, 0: nothing */
-    dn_out value;
     dn_sink_stats stats;
 };
 
@@ -83,7 +82,6 @@ static void jsonl_close(dn_sink *sink) {
     for (int p = 0; p < sink->n_partitions; p++) {
         dn_out_free(&sink->tail[p].lines);
     }
-    dn_out_free(&sink->value);
     free(sink->tail);
     free(sink->folder);
     free(sink);
@@ -124,7 +122,7 @@ static dn_status jsonl_write(dn_sink *sink, const dn_chunk *chunk) {
     for (uint32_t i = 0; i < chunk->n_sel; i++) {
         if (chunk->offset[chunk->sel[i]] >= t->pending &&
             dn_topic_sink_wants(sink->conf, chunk, chunk->sel[i])) {
-            dn_span value = dn_topic_sink_value(sink->conf, chunk, chunk->sel[i], &sink->value);
+            dn_span value = dn_topic_sink_value(sink->conf, chunk, chunk->sel[i]);
             dn_out_bytes(&t->lines, value.ptr, value.len);
             dn_out_bytes(&t->lines, "\n", 1);
             sink->held_bytes += value.len + 1;
@@ -207,6 +205,7 @@ const dn_sink_ops dn_sink_jsonl_topic = {
     .props = dn_topic_sink_props,
     .conf_size = sizeof(dn_topic_sink_conf),
     .bind = dn_topic_sink_bind,
+    .prepare = &dn_topic_prepare,
     .open = jsonl_open,
     .cursor = jsonl_cursor,
     .write = jsonl_write,
@@ -214,4 +213,5 @@ const dn_sink_ops dn_sink_jsonl_topic = {
     .commit = jsonl_commit,
     .stats = jsonl_stats,
     .close = jsonl_close,
+    .unbind = dn_topic_sink_unbind,
 };

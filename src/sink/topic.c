@@ -23,7 +23,6 @@ struct dn_sink {
     int64_t *durable, *pending; /* [n_partitions] cursors; -1: none */
     int64_t *change;            /* [n_partitions] scratch */
     int64_t oldest_ns;          /* when the first uncommitted chunk came, 0: none */
-    dn_out out;
     dn_sink_stats stats;
 };
 
@@ -43,7 +42,6 @@ static dn_sink *sink_new(const dn_topic_sink_conf *conf, int n_partitions) {
 static void topic_close(dn_sink *sink) {
     if (sink) {
         dn_kafka_txn_close(sink->txn);
-        dn_out_free(&sink->out);
         free(sink->durable);
         free(sink->pending);
         free(sink->change);
@@ -96,7 +94,7 @@ static int32_t partition_of(const dn_sink *sink, const dn_chunk *chunk, dn_span 
 
 static dn_status put(dn_sink *sink, const dn_chunk *chunk, uint32_t row) {
     dn_span key = dn_topic_sink_key(sink->conf, chunk, row);
-    dn_span value = dn_topic_sink_value(sink->conf, chunk, row, &sink->out);
+    dn_span value = dn_topic_sink_value(sink->conf, chunk, row);
     sink->stats.rows++;
     sink->stats.bytes += (int64_t)(key.len + value.len);
     return dn_kafka_txn_put(sink->txn, partition_of(sink, chunk, key), key, value,
@@ -158,6 +156,7 @@ const dn_sink_ops dn_sink_kafka_topic = {
     .props = dn_topic_sink_props,
     .conf_size = sizeof(dn_topic_sink_conf),
     .bind = dn_topic_sink_bind,
+    .prepare = &dn_topic_prepare,
     .open = topic_open,
     .cursor = topic_cursor,
     .write = topic_write,
@@ -165,4 +164,5 @@ const dn_sink_ops dn_sink_kafka_topic = {
     .commit = topic_commit,
     .stats = topic_stats,
     .close = topic_close,
+    .unbind = dn_topic_sink_unbind,
 };

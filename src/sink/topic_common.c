@@ -14,8 +14,9 @@ const dn_prop dn_topic_sink_props[] = {
     {ROW("name", DN_P_TEXT, name), .text = "The topic to write."},
     {ROW("fields", DN_P_LIST, fields), .text = "Columns of a record; empty: id, created_at, user, "
                                                "text, language, and all labels and scores."},
-    {ROW("only", DN_P_LIST, only), .text = "Rows with one of these labels alone, each as HEAD=LABEL "
-                                           "(team=billing; und: no label fits); empty: all rows."},
+    {ROW("only", DN_P_LIST, only), .text =
+                                       "Rows with one of these labels alone, each as HEAD=LABEL "
+                                       "(team=billing; und: no label fits); empty: all rows."},
     {ROW("key", DN_P_TEXT, key), .initial = "",
      .text =
          "Column that is the record's key; empty: the key that the record came with, else user."},
@@ -71,6 +72,37 @@ bool dn_topic_sink_wants(const dn_topic_sink_conf *conf, const dn_chunk *chunk, 
     return conf->n_only == 0;
 }
 
+/* "json(id,text)": no column of a job can be called so, and equal fields have the same. */
+static char *column_name(const dn_list *fields) {
+    char *name = dn_strdup("json(");
+    for (int i = 0; i < fields->n; i++) {
+        char *longer = dn_format("%s%s%s", name, i ? "," : "", fields->item[i]);
+        free(name);
+        name = longer;
+    }
+    char *whole = dn_format("%s)", name);
+    free(name);
+    return whole;
+}
+
+static dn_status add_records(dn_topic_sink_conf *c, dn_schema *schema) {
+    c->column = column_name(&c->fields);
+    dn_field records = {.name = c->column,
+                        .type = DN_BYTES,
+                        .width = 1,
+                        .units = "",
+                        .long_name = "the row as a record of a topic",
+                        .group = "records",
+                        .transient = true};
+    return dn_schema_add(schema, records, &c->record_field);
+}
+
+void dn_topic_sink_unbind(void *conf) {
+    dn_topic_sink_conf *c = conf;
+    free(c->column);
+    c->column = NULL;
+}
+
 dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
     dn_topic_sink_conf *c = conf;
     c->n_only = 0;
@@ -78,6 +110,7 @@ dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
         DN_TRY(bind_one(c, bind->schema, c->only.item[i]));
     }
     DN_TRY(dn_record_bind(bind->schema, &c->fields, "topic", &c->format));
+    DN_TRY(add_records(c, bind->schema));
     if (c->key && c->key[0]) {
         return dn_schema_need(bind->schema, "topic: key", c->key, DN_BYTES, &c->key_field);
     }
@@ -95,9 +128,44 @@ dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk,
     return conf->key_field < 0 ? (dn_span){0} : dn_chunk_bytes(chunk, conf->key_field)[row];
 }
 
-dn_span dn_topic_sink_value(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row,
-                            dn_out *out) {
-    dn_out_reset(out);
-    dn_record_write(&conf->format, chunk, row, out);
-    return (dn_span){out->ptr, out->len};
+dn_span dn_topic_sink_value(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row) {
+    return dn_chunk_bytes(chunk, conf->record_field)[row];
 }
+
+/* ---- prepare ---- */
+
+static dn_status prepare_open(const void *conf, void **worker) {
+    (void)conf;
+    *worker = dn_alloc(sizeof(dn_out));
+    return DN_OK;
+}
+
+/* Another topic with the same fields may have made a row's record already. */
+static dn_status prepare_run(const void *conf, void *worker, dn_chunk *chunk) {
+    const dn_topic_sink_conf *c = conf;
+    dn_out *out = worker;
+    dn_span *record = dn_chunk_bytes(chunk, c->record_field);
+    for (uint32_t i = 0; i < chunk->n_sel; i++) {
+        uint32_t row = chunk->sel[i];
+        if (!record[row].ptr && dn_topic_sink_wants(c, chunk, row)) {
+            dn_out_reset(out);
+            dn_record_write(&c->format, chunk, row, out);
+            record[row] = dn_arena_copy(&chunk->arena, (dn_span){out->ptr, out->len});
+        }
+    }
+    return DN_OK;
+}
+
+static void prepare_close(void *worker) {
+    dn_out_free(worker);
+    free(worker);
+}
+
+const dn_stage_ops dn_topic_prepare = {
+    .name = "json",
+    .summary = "Makes the records of a topic.",
+    .order = DN_PURE,
+    .open = prepare_open,
+    .run = prepare_run,
+    .close = prepare_close,
+};

@@ -13,7 +13,6 @@ struct dn_sink {
     const dn_topic_sink_conf *conf;
     dn_bus *bus;
     int64_t *cursor; /* [partitions of the bus] */
-    dn_out out;
     dn_sink_stats stats;
 };
 
@@ -47,7 +46,7 @@ static int64_t memory_cursor(const dn_sink *sink, int32_t partition) {
 
 static void add(dn_sink *sink, const dn_chunk *chunk, uint32_t row, dn_bus_batch *batch) {
     dn_span key = dn_topic_sink_key(sink->conf, chunk, row);
-    dn_span value = dn_topic_sink_value(sink->conf, chunk, row, &sink->out);
+    dn_span value = dn_topic_sink_value(sink->conf, chunk, row);
     dn_bus_add(batch, chunk->offset[row], chunk->sent_ns[row], key, value);
     sink->stats.rows++;
     sink->stats.bytes += (int64_t)(key.len + value.len);
@@ -91,7 +90,6 @@ static void memory_stats(const dn_sink *sink, dn_sink_stats *stats) {
 static void memory_close(dn_sink *sink) {
     if (sink) {
         dn_bus_end(sink->bus);
-        dn_out_free(&sink->out);
         free(sink->cursor);
         free(sink);
     }
@@ -103,6 +101,7 @@ const dn_sink_ops dn_sink_memory_topic = {
     .props = dn_topic_sink_props,
     .conf_size = sizeof(dn_topic_sink_conf),
     .bind = dn_topic_sink_bind,
+    .prepare = &dn_topic_prepare,
     .open = memory_open,
     .cursor = memory_cursor,
     .write = memory_write,
@@ -110,4 +109,5 @@ const dn_sink_ops dn_sink_memory_topic = {
     .commit = memory_commit,
     .stats = memory_stats,
     .close = memory_close,
+    .unbind = dn_topic_sink_unbind,
 };

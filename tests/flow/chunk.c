@@ -37,7 +37,7 @@ CASE(schema_is_bounded) {
         dn_status status = dn_schema_add(&schema, field(names[i], DN_I64, 1), &index);
         EXPECT((status == DN_OK) == (i < DN_MAX_FIELDS));
     }
-    EXPECT(strstr(dn_failure_last()->text, "c48") != NULL);
+    EXPECT(strstr(dn_failure_last()->text, "c64") != NULL);
 }
 
 CASE(schema_need_names_who_and_what_there_is) {

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 const char *const rig_place_names[RIG_PLACES] = {
-    "nowhere", "poll",   "pure stage",    "ordered stage",  "put",          "flush", "wait",
-    "write",   "commit", "letters write", "letters commit", "before commit"};
+    "nowhere",       "poll",           "pure stage",   "ordered stage", "put",
+    "flush",         "wait",           "prepare",      "write",         "commit",
+    "letters write", "letters commit", "before commit"};
 
 int64_t rig_value(int32_t partition, int64_t offset) {
     return offset * 7 + partition;
@@ -57,7 +58,7 @@ static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) 
         rig->plan.model_threads[i] = 2;
     }
     for (int i = 0; i < sinks; i++) {
-        rig->plan.sink[i] = &rig_sinks;
+        rig->plan.sink[i] = i ? &rig_preparing_sinks : &rig_sinks;
         rig->plan.sink_conf[i] = &rig->sink[i];
     }
 }
@@ -137,17 +138,19 @@ void rig_free(flow_rig *rig) {
     free(rig);
 }
 
-/* What the ordered stage makes of a partition up to an offset: the sum of the values so far. */
+/* What the ordered stage makes of a partition up to an offset: the sum of the values so far. What
+ * is prepared comes from the scores. */
 static bool row_is_right(const flow_rig *rig, const rig_row *row, int64_t running) {
-    bool ordered = false, pure = false;
+    bool ordered = false, pure = false, prepares = rig->plan.n_sinks > 1;
+    int64_t score = rig->plan.n_scorers ? row->value + rig->plan.n_scorers : DN_NULL_I64;
     for (int i = 0; i < rig->plan.n_stages; i++) {
         ordered = ordered || rig->plan.stage[i] == &rig_ordered;
         pure = pure || rig->plan.stage[i] == &rig_pure;
     }
     return row->value == rig_value(row->partition, row->offset) &&
            row->tripled == (pure ? 3 * row->value : DN_NULL_I64) &&
-           row->running == (ordered ? running : DN_NULL_I64) &&
-           row->score == (rig->plan.n_scorers ? row->value + rig->plan.n_scorers : DN_NULL_I64);
+           row->running == (ordered ? running : DN_NULL_I64) && row->score == score &&
+           row->prepared == (prepares ? ~score : DN_NULL_I64);
 }
 
 bool rig_complete(const flow_rig *rig, const rig_sink *sink) {

@@ -18,6 +18,7 @@ typedef enum rig_place {
     RIG_PUT,
     RIG_FLUSH,
     RIG_WAIT,
+    RIG_PREPARE,
     RIG_WRITE,
     RIG_COMMIT,
     RIG_LETTERS_WRITE,
@@ -30,12 +31,14 @@ extern const char *const rig_place_names[RIG_PLACES];
 /** What a sink keeps of a row. */
 typedef struct rig_row {
     int32_t partition;
-    int64_t offset, value, tripled, running, score;
+    int64_t offset, value, tripled, running, score, prepared;
 } rig_row;
 
-/** A fake sink: `row` grows with each write, `durable` rows are committed. */
+/** A fake sink: `row` grows with each write, `durable` rows are committed. The second one has
+ * something to prepare. */
 typedef struct rig_sink {
     struct rig *rig;
+    int prepared_field;
     int n, durable;
     rig_row row[RIG_ROWS_MAX];
     int64_t pending[RIG_PARTITIONS], cursor[RIG_PARTITIONS];
@@ -94,6 +97,6 @@ bool rig_complete(const flow_rig *rig, const rig_sink *sink);
 extern const dn_source_ops rig_source;
 extern const dn_stage_ops rig_pure, rig_ordered;
 extern const dn_scorer_ops rig_scorer;
-extern const dn_sink_ops rig_sinks, rig_letters;
+extern const dn_sink_ops rig_sinks, rig_preparing_sinks, rig_letters;
 
 #endif

@@ -299,6 +299,29 @@ struct dn_sink {
     rig_sink *store;
 };
 
+static dn_status sink_bind(void *conf, const dn_bind *bind) {
+    return add_i64(bind, "prepared", &((rig_sink *)conf)->prepared_field);
+}
+
+static int64_t cell(const dn_chunk *chunk, const char *name, uint32_t row) {
+    int field = dn_schema_find(chunk->schema, name);
+    return field < 0 ? DN_NULL_I64 : dn_chunk_i64(chunk, field)[row];
+}
+
+static dn_status prepare_run(const void *conf, void *worker, dn_chunk *chunk) {
+    const rig_sink *store = conf;
+    (void)worker;
+    DN_TRY(rig_step(store->rig, RIG_PREPARE));
+    jitter((uint64_t)chunk->offset[0] * 17 + (uint64_t)chunk->partition);
+    for (uint32_t i = 0; i < chunk->n_sel; i++) {
+        uint32_t row = chunk->sel[i];
+        dn_chunk_i64(chunk, store->prepared_field)[row] = ~cell(chunk, "score", row);
+    }
+    return DN_OK;
+}
+
+static const dn_stage_ops prepare = {.name = "prepare", .order = DN_PURE, .run = prepare_run};
+
 static dn_status sink_open(const void *conf, const dn_sink_env *env, dn_sink **out) {
     (void)env;
     *out = dn_alloc(sizeof **out);
@@ -310,11 +333,6 @@ static int64_t sink_cursor(const dn_sink *sink, int32_t partition) {
     return sink->store->cursor[partition];
 }
 
-static int64_t cell(const dn_chunk *chunk, const char *name, uint32_t row) {
-    int field = dn_schema_find(chunk->schema, name);
-    return field < 0 ? DN_NULL_I64 : dn_chunk_i64(chunk, field)[row];
-}
-
 static void keep_row(rig_sink *store, const dn_chunk *chunk, uint32_t row) {
     if (chunk->offset[row] < store->cursor[chunk->partition] || store->n == RIG_ROWS_MAX) {
         return;
@@ -324,7 +342,8 @@ static void keep_row(rig_sink *store, const dn_chunk *chunk, uint32_t row) {
                                        .value = cell(chunk, "value", row),
                                        .tripled = cell(chunk, "tripled", row),
                                        .running = cell(chunk, "running", row),
-                                       .score = cell(chunk, "score", row)};
+                                       .score = cell(chunk, "score", row),
+                                       .prepared = cell(chunk, "prepared", row)};
 }
 
 static dn_status sink_write(dn_sink *sink, const dn_chunk *chunk) {
@@ -387,6 +406,17 @@ const dn_sink_ops rig_sinks = {.name = "fake",
                                .commit = sink_commit,
                                .stats = sink_stats,
                                .close = sink_close};
+
+const dn_sink_ops rig_preparing_sinks = {.name = "preparing",
+                                         .bind = sink_bind,
+                                         .prepare = &prepare,
+                                         .open = sink_open,
+                                         .cursor = sink_cursor,
+                                         .write = sink_write,
+                                         .due = sink_due,
+                                         .commit = sink_commit,
+                                         .stats = sink_stats,
+                                         .close = sink_close};
 
 static dn_status letters_write(dn_sink *sink, const dn_chunk *chunk) {
     rig_sink *store = sink->store;

@@ -33,7 +33,7 @@ typedef struct writer {
 
 /* Rows of partition p: all ids that are equal to p modulo the partitions; offsets are ids. */
 static dn_status write_rows(rig_sink *sink, int64_t first, int64_t last) {
-    dn_chunk *chunk = dn_chunk_new(rig_schema());
+    dn_chunk *chunk = dn_chunk_new(&sink->schema);
     dn_status status = DN_OK;
     for (int64_t i = first; i < last && status == DN_OK; i += 900) {
         int64_t end = i + 900 < last ? i + 900 : last;
@@ -48,7 +48,7 @@ static dn_status write_rows(rig_sink *sink, int64_t first, int64_t last) {
                 dn_chunk_bytes(chunk, RIG_TEXT)[row] = DN_SPAN("some text");
             }
             chunk->next = end;
-            status = sink->ops->write(sink->sink, chunk);
+            status = rig_sink_write(sink, chunk);
         }
     }
     dn_chunk_free(chunk);

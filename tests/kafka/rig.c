@@ -181,13 +181,12 @@ const dn_schema *rig_schema(void) {
 }
 
 dn_status rig_sink_open(rig_sink *rig, const dn_sink_ops *ops, const dn_sink_env *env, ...) {
-    *rig = (rig_sink){.ops = ops, .conf = dn_alloc(ops->conf_size)};
+    *rig = (rig_sink){.ops = ops, .conf = dn_alloc(ops->conf_size), .schema = *rig_schema()};
     va_list args;
     va_start(args, env);
     dn_status status = set_all(ops->props, rig->conf, args);
     va_end(args);
-    dn_bind bind = {
-        .schema = (dn_schema *)rig_schema(), .job = env->job, .pipeline = env->pipeline};
+    dn_bind bind = {.schema = &rig->schema, .job = env->job, .pipeline = env->pipeline};
     if (status == DN_OK) {
         status = ops->bind(rig->conf, &bind);
     }
@@ -196,8 +195,18 @@ dn_status rig_sink_open(rig_sink *rig, const dn_sink_ops *ops, const dn_sink_env
 
 void rig_sink_close(rig_sink *rig) {
     rig->ops->close(rig->sink);
+    rig->ops->unbind(rig->conf);
     dn_props_free(rig->ops->props, rig->conf);
     free(rig->conf);
+}
+
+dn_status rig_sink_write(rig_sink *rig, dn_chunk *chunk) {
+    const dn_stage_ops *prepare = rig->ops->prepare;
+    void *worker;
+    DN_TRY(prepare->open(rig->conf, &worker));
+    dn_status status = prepare->run(rig->conf, worker, chunk);
+    prepare->close(worker);
+    return status == DN_OK ? rig->ops->write(rig->sink, chunk) : status;
 }
 
 static void fill_chunk(dn_chunk *chunk, int32_t partition, int64_t first, int64_t last) {
@@ -216,13 +225,13 @@ static void fill_chunk(dn_chunk *chunk, int32_t partition, int64_t first, int64_
 }
 
 dn_status rig_sink_rows(rig_sink *rig, int32_t partition, int64_t first, int64_t last) {
-    dn_chunk *chunk = dn_chunk_new(rig_schema());
+    dn_chunk *chunk = dn_chunk_new(&rig->schema);
     dn_status status = DN_OK;
     while (first < last && status == DN_OK) {
         int64_t end = first + 500 < last ? first + 500 : last;
         fill_chunk(chunk, partition, first, end);
         chunk->sequence = (uint64_t)rig->sequence++;
-        status = rig->ops->write(rig->sink, chunk);
+        status = rig_sink_write(rig, chunk);
         first = end;
     }
     dn_chunk_free(chunk);

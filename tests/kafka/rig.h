@@ -31,11 +31,15 @@ const dn_schema *rig_schema(void);
 typedef struct rig_sink {
     const dn_sink_ops *ops;
     void *conf;
+    dn_schema schema; /**< rig_schema() and what the sink adds */
     dn_sink *sink;
     int64_t sequence;
 } rig_sink;
 dn_status rig_sink_open(rig_sink *rig, const dn_sink_ops *ops, const dn_sink_env *env, ...);
 void rig_sink_close(rig_sink *rig);
+
+/** Prepares and writes a chunk of its schema. */
+dn_status rig_sink_write(rig_sink *rig, dn_chunk *chunk);
 
 /** Writes rows [first, last) of a partition as chunks, as a source whose offset and id are the
  * row's number would. */

@@ -339,20 +339,33 @@ def cpu_list(text):
     return out
 
 
+# where a model computes: name of its measured peak, of the time that it computed, and words
+PLACES = (("peak_gflops_per_core", "model_s", "Arithmetic of the model, while it scores", 1e9, "GFLOP/s a thread", "GFLOP/s a core",
+           "a loop of the same instructions"),
+          ("peak_gflops_per_device", "device_busy_s", "Arithmetic of the model, while the GPU computes", 1e12, "TFLOP/s a GPU", "TFLOP/s",
+           "a large matrix product"))
+
+
+def arithmetic_of(run, main):
+    """A row for each kind of place that models of the pipeline computed in."""
+    models = [m for s in run.summaries.values() for p in s["pipelines"] if p["name"] == main for m in p["models"]]
+    rows = []
+    for key, time, name, unit, rate, ceiling, how in PLACES:
+        own = [m for m in models if m.get(key) and m["flops"] and m.get(time)]
+        flops, spent_s = sum(m["flops"] for m in own), sum(m[time] for m in own)
+        if own:
+            rows.append({"name": name, "share": flops / sum(m[time] * m[key] * 1e9 for m in own),
+                         "value": f"{flops / spent_s / unit:.1f} {rate}",
+                         "ceiling": f"{np.mean([m[key] for m in own]) * 1e9 / unit:.1f} {ceiling}, {how} timed at the end of this run"})
+    return rows or [{"name": PLACES[0][2], "share": None, "value": "", "ceiling": "not measured"}]
+
+
 def ceilings_of(run, main):
     """Share of what this machine was measured to be able to do; None where that was not measured in this run."""
-    peaks = {rank: s["peak_gflops_per_core"] for rank, s in run.summaries.items() if s.get("peak_gflops_per_core")}
-    flops = model_s = possible = 0.0
-    for rank in peaks:
-        for model in (m for p in run.summaries[rank]["pipelines"] if p["name"] == main for m in p["models"]):
-            flops, model_s = flops + model["flops"], model_s + model["model_s"]
-            possible += model["model_s"] * model["peak_gflops_per_core"] * 1e9
     n_cpus = len({(place["host"], cpu) for place in run.places for cpu in cpu_list(place["cpus"])})
     cpu_s = sum(s["cpu_s"] for s in run.summaries.values())
     wall = max([s["wall_s"] for s in run.summaries.values()] or [0])
-    rows = [{"name": "Arithmetic of the model, while it scores", "share": flops / possible if flops and possible else None,
-             "value": f"{flops / model_s / 1e9:.1f} GFLOP/s a thread" if flops and model_s else "",
-             "ceiling": f"{np.mean(list(peaks.values())):.1f} GFLOP/s a core, a loop of the same instructions timed at the end of this run" if peaks else "not measured"},
+    rows = [*arithmetic_of(run, main),
             {"name": CPU_TIME, "share": cpu_s / (wall * n_cpus) if wall and n_cpus and run.summaries else None,
              "value": f"{cpu_s / wall:.2f} cores on average" if wall else "",
              "ceiling": f"{words.plural(n_cpus, 'hardware thread')} in the binding plan" if n_cpus else "not measured"}]

@@ -76,6 +76,7 @@ static void merge_model(dn_model_report *into, const dn_model_report *from) {
         into->group_ns[i] += from->group_ns[i];
     }
     into->peak_gflops += from->peak_gflops;
+    into->computing_ns += from->computing_ns;
     into->peak_flops_ns += from->peak_flops_ns;
     into->threads += from->threads;
     for (int i = 0; i < DN_CLOSE_REASONS; i++) {

@@ -25,14 +25,17 @@ typedef struct dn_model_report {
     const char *name;
     const char *kernels; /**< "cpu avx512 fp32", NULL: it computes nothing */
     int64_t batches, rows_scored, tokens_scored, budget_tokens, rows_reused, flops, model_ns;
-    int64_t device_ns;                  /**< of model_ns on a GPU, 0: none */
-    int64_t group_ns[DN_DEVICE_GROUPS]; /**< of the passes whose groups were timed */
+    int64_t device_ns;                    /**< of model_ns on a GPU, 0: none */
+    int64_t group_ns[DN_DEVICE_GROUPS];   /**< of the passes whose groups were timed */
     int64_t rows_foreign, tokens_foreign; /**< in languages that the model does not serve */
     int64_t rows_linear, tokens_linear;   /**< answered by the linear model before it */
-    int64_t rows_late;                  /**< beyond slo before the model saw them */
+    int64_t rows_late;                    /**< beyond slo before the model saw them */
     int64_t reason[DN_CLOSE_REASONS];
-    double peak_gflops;   /**< of its kernels, per core, mean of the ranks */
-    double peak_flops_ns; /**< FLOP that its threads could have done in model_ns at that peak */
+    bool on_device;       /**< its kernels */
+    double peak_gflops;   /**< of its kernels, per core or device, mean of the ranks */
+    int64_t computing_ns; /**< model_ns, of all threads; on a device device_ns, at most the wall's:
+                               passes of several threads may share the device */
+    double peak_flops_ns; /**< FLOP that could have been done in computing_ns at that peak */
     int threads;          /**< of all ranks */
 } dn_model_report;
 

@@ -277,6 +277,11 @@ static double peak_of(peaks *known, const dn_kernels *kernels) {
     return known->gflops[known->n++] = kernels->measure_peak(PEAK_MS);
 }
 
+static int64_t computing_ns(const dn_model_report *m, int64_t wall_ns) {
+    int64_t device_ns = m->device_ns < wall_ns ? m->device_ns : wall_ns;
+    return m->on_device ? device_ns : m->model_ns;
+}
+
 static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report *p) {
     const dn_pipeline_plan *plan = &run->job->pipeline[i];
     p->n_models = plan->n_scorers;
@@ -293,7 +298,9 @@ static void fill_models(run_state *run, int i, peaks *known, dn_pipeline_report 
                                    kernels->device ? ", " : "",
                                    kernels->device ? dn_kernels_gpu_note() : "");
             m->peak_gflops = peak_of(known, kernels);
-            m->peak_flops_ns = m->peak_gflops * (double)m->model_ns;
+            m->on_device = kernels->device != NULL;
+            m->computing_ns = computing_ns(m, p->wall_ns);
+            m->peak_flops_ns = m->peak_gflops * (double)m->computing_ns;
         }
     }
 }
@@ -333,10 +340,10 @@ static void fill_report(run_state *run) {
         dn_pipeline_report *p = &report->pipeline[i];
         report->name[i] = dn_strdup(run->control.name[i]);
         dn_report_pipeline(run->control.pipeline[i], p);
-        fill_models(run, i, &known, p);
         p->n_labels =
             dn_drift_read(run->drift[i], dn_pipeline_labels(run->control.pipeline[i]), p->labels);
         p->wall_ns = run->control.ended_mono_ns[i] - run->start_mono_ns;
+        fill_models(run, i, &known, p);
     }
 }
 

@@ -175,6 +175,22 @@ static void print_device(const dn_model_report *m, FILE *out) {
     fprintf(out, "\n");
 }
 
+/* A thread of the CPU computes as fast as its core; a GPU is shared by the threads that feed it. */
+static void print_speed(const dn_model_report *m, FILE *out) {
+    double gflops = (double)m->flops / (double)m->computing_ns;
+    if (m->on_device) {
+        fprintf(out,
+                "  kernels    %s: %.1f TFLOP/s a GPU while it computes = %.0f %% of its measured "
+                "peak (%.1f)\n",
+                m->kernels, gflops / 1e3, 100 * model_share(m), m->peak_gflops / 1e3);
+    } else {
+        fprintf(out,
+                "  kernels    %s: %.1f GFLOP/s a thread while scoring = %.0f %% of the measured "
+                "peak (%.1f a core)\n",
+                m->kernels, gflops, 100 * model_share(m), m->peak_gflops);
+    }
+}
+
 static void print_model(const dn_model_report *m, FILE *out) {
     fprintf(out,
             "  %-10s %lld rows scored, %lld reused (equal texts), %lld tokens in %lld "
@@ -192,11 +208,7 @@ static void print_model(const dn_model_report *m, FILE *out) {
     }
     fprintf(out, "\n");
     if (m->flops) {
-        fprintf(out,
-                "  kernels    %s: %.1f GFLOP/s a thread while scoring = %.0f %% of the measured "
-                "peak (%.1f a core)\n",
-                m->kernels, (double)m->flops / (double)m->model_ns, 100 * model_share(m),
-                m->peak_gflops);
+        print_speed(m, out);
     }
     print_device(m, out);
 }
@@ -360,12 +372,19 @@ static void json_device(const dn_model_report *m, dn_out *out) {
         return;
     }
     key_f64(out, "device_s", (double)m->device_ns / NS_PER_S);
+    if (m->on_device) {
+        key_f64(out, "device_busy_s", (double)m->computing_ns / NS_PER_S);
+    }
     dn_out_key(out, "device_shares");
     dn_out_open(out, '{');
     for (int i = 0; i < DN_DEVICE_GROUPS; i++) {
         key_f64(out, dn_pass_group_names[i], group_share(m, i));
     }
     dn_out_close(out, '}');
+}
+
+static void json_peak(const dn_model_report *m, dn_out *out) {
+    key_f64(out, m->on_device ? "peak_gflops_per_device" : "peak_gflops_per_core", m->peak_gflops);
 }
 
 static void json_model(const dn_model_report *m, dn_out *out) {
@@ -439,7 +458,7 @@ static void json_models(const dn_pipeline_report *p, dn_out *out) {
         dn_out_open(out, '{');
         key_text(out, "name", m->name);
         key_text(out, "kernels", m->kernels ? m->kernels : "none");
-        key_f64(out, "peak_gflops_per_core", m->peak_gflops);
+        json_peak(m, out);
         key_i64(out, "rows_reused", m->rows_reused);
         key_i64(out, "rows_other_language", m->rows_foreign);
         key_i64(out, "rows_linear", m->rows_linear);
@@ -471,7 +490,7 @@ void dn_report_print_json(const dn_report *report, FILE *file) {
     }
     const dn_pipeline_report *main = dn_report_main(report);
     key_text(&out, "kernels", main->model[0].kernels ? main->model[0].kernels : "none");
-    key_f64(&out, "peak_gflops_per_core", main->model[0].peak_gflops);
+    json_peak(&main->model[0], &out);
     json_numbers(main, &out);
     dn_out_key(&out, "pipelines");
     dn_out_open(&out, '[');

@@ -63,6 +63,19 @@ def samples():
     equal("no overlap", all(a[1] <= b[0] for a, b in zip(pieces, pieces[1:])), True)
 
 
+def arithmetic():
+    """Cores by the time of their threads, GPUs by the time that they computed; ranks added up."""
+    cpu = {"flops": 6e12, "model_s": 10.0, "peak_gflops_per_core": 1000.0}
+    gpu = {"flops": 8e15, "model_s": 90.0, "device_busy_s": 20.0, "peak_gflops_per_device": 500e3}
+    none = {"flops": 0, "model_s": 3.0, "peak_gflops_per_core": 0.0}
+    run = types.SimpleNamespace(summaries={rank: {"pipelines": [{"name": "p", "models": [cpu, gpu, none]}]} for rank in (0, 1)})
+    cores, device = measures.arithmetic_of(run, "p")
+    equal("share of a core's peak", cores["share"], 0.6, 1e-9)
+    equal("share of a GPU's peak", device["share"], 0.8, 1e-9)
+    equal("rates", (cores["value"], device["value"]), ("600.0 GFLOP/s a thread", "400.0 TFLOP/s a GPU"))
+    equal("of another pipeline", [row["share"] for row in measures.arithmetic_of(run, "q")], [None])
+
+
 def heads_of_other_kinds():
     """Only heads with one label a row are counted; (none) is shown where there is one."""
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +140,7 @@ def large_topology():
         equal("the rest is counted", any("and 2 more hosts" in mark for mark in drawing.marks), True)
 
 
-for case in (sums_over_time, edges_and_steps, percentiles, samples, heads_of_other_kinds, settings, verdicts, names, large_topology):
+for case in (sums_over_time, edges_and_steps, percentiles, samples, arithmetic, heads_of_other_kinds, settings, verdicts, names, large_topology):
     case()
 print("\n".join(wrong), file=sys.stderr)
 sys.exit(1 if wrong else 0)

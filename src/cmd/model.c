@@ -120,7 +120,7 @@ static const char help[] =
     "      --windows N        import: longer texts are read in up to N parts of that length "
     "(default: they are cut)\n"
     "      --type TYPE        import: bf16 halves fp32 weights, keep copies them (default: keep)\n"
-    "      --batch N          bench: tokens of a micro-batch (default: 512)\n"
+    "      --batch N          bench: tokens of a micro-batch (default: 512, on a GPU what fills it)\n"
     "      --threads N        bench: model threads (default: 1)\n"
     "      --runs N           bench: timed runs of 0.3 s (default: 7)\n"
     "      --output FORM      bench, compare: table or json; eval: csv too (default: table)\n\n"

@@ -13,8 +13,15 @@ static void print_table(const dn_model_info *info, const dn_kernels *kernels,
            "%.1f %%)\n",
            m->tokens_per_s, m->tweets_per_s, m->n_threads, m->n_threads == 1 ? "" : "s", m->budget,
            100 * m->spread);
-    printf("speed    %.1f GFLOP/s a thread = %.0f %% of the peak measured beside it (%.1f)\n",
-           m->gflops, 100 * m->peak_share, m->peak_gflops);
+    if (kernels->device) {
+        printf(
+            "speed    %.1f TFLOP/s, one batch at a time a thread = %.0f %% of the GPU's measured "
+            "peak (%.1f)\n",
+            m->gflops / 1e3, 100 * m->peak_share, m->peak_gflops / 1e3);
+    } else {
+        printf("speed    %.1f GFLOP/s a thread = %.0f %% of the peak measured beside it (%.1f)\n",
+               m->gflops, 100 * m->peak_share, m->peak_gflops);
+    }
 }
 
 static void number(dn_out *out, const char *key, double value) {
@@ -54,11 +61,11 @@ dn_status dn_model_cmd_bench(const dn_model_options *options) {
     dn_model *model;
     dn_measuring *measuring = NULL;
     int n_runs = options->runs ? options->runs : RUNS;
-    int batch = options->batch ? options->batch : BATCH;
-    if (batch < MIN_BATCH) {
-        return dn_cmd_usage("model", "--batch %d: at least %d tokens", batch, MIN_BATCH);
+    if (options->batch && options->batch < MIN_BATCH) {
+        return dn_cmd_usage("model", "--batch %d: at least %d tokens", options->batch, MIN_BATCH);
     }
     DN_TRY(dn_kernels_select(options->backend, &kernels));
+    int batch = options->batch ? options->batch : kernels->device ? dn_kernels_gpu_tokens() : BATCH;
     DN_TRY(dn_model_open(options->dir, kernels, &model));
     dn_status status = dn_measuring_new(
         model, kernels, batch, options->threads ? options->threads : 1, n_runs, &measuring);

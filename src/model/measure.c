@@ -103,7 +103,13 @@ static dn_status run_lanes(dn_measuring *b) {
     return DN_OK;
 }
 
-/** Rates add up over the threads; GFLOP/s and peak are those of one thread, by its CPU time. */
+/** Rates add up over the threads. GFLOP/s and peak are those of one thread, by its CPU time; where
+ * they share a device, of that. */
+static double gflops_of(const dn_measuring *b, const lane *l) {
+    return l->kernels->device ? l->flops / (double)l->wall_ns
+                              : l->flops / (double)l->cpu_ns / b->n_threads;
+}
+
 dn_status dn_measuring_run(dn_measuring *b) {
     int run = b->n_runs++;
     DN_TRY(run_lanes(b));
@@ -111,7 +117,7 @@ dn_status dn_measuring_run(dn_measuring *b) {
         const lane *l = &b->lane[i];
         b->series[TOKENS][run] += l->tokens / (double)l->wall_ns * 1e9;
         b->series[TWEETS][run] += l->rows / (double)l->wall_ns * 1e9;
-        b->series[GFLOPS][run] += l->flops / (double)l->cpu_ns / b->n_threads;
+        b->series[GFLOPS][run] += gflops_of(b, l);
         b->series[PEAK][run] += l->peak_gflops / b->n_threads;
     }
     b->series[SHARE][run] = b->series[GFLOPS][run] / b->series[PEAK][run];

@@ -11,7 +11,7 @@
 typedef struct dn_measurement {
     int n_threads, budget;             /**< threads; tokens of a micro-batch */
     double tokens_per_s, tweets_per_s; /**< all threads, by the clock on the wall */
-    double gflops, peak_gflops;        /**< one thread, by its CPU time */
+    double gflops, peak_gflops;        /**< one thread, by its CPU time; or a device */
     double peak_share;
     double spread; /**< (third quartile - first) / median of tokens_per_s */
 } dn_measurement;

@@ -65,6 +65,10 @@ expect 0 'warn +micro-batches of 4096 tokens.* 33 MiB of workspace: .* of 99 MiB
 expect 0 'warn +micro-batches of 4096 tokens.* 1 MiB of activations: 0 of 100 MiB' 'memory=100' check jobs/tweets.yaml "${tiny[@]}"
 expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 33 MiB of workspace: .* of 97 MiB' 'memory=97' check jobs/tweets.yaml "${tiny[@]}"
 
+# Speed is the GPU's, not that of a thread's CPU time.
+expect 0 'micro-batches of 128 tokens' '' model bench "$model" --backend cuda --runs 1 --batch 128
+grep -qE '^speed +[0-9.]+ TFLOP/s, .* = [0-9]+ % of the GPU.s measured peak' "$tmp/out" || { cat "$tmp/out"; fails=1; }
+
 # Memory and faults.
 expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 1 MiB are free' 'memory=1' model bench "$model" --backend cuda
 expect 71 'E1504 .*attention of .*cudaErrorLaunchFailure' 'fails=attention' model check "$model" --backend cuda

@@ -51,9 +51,9 @@ dunlin=$tmp/on_one_core
 printf '#!/bin/sh\nexec taskset -c %s %s "$@"\n' "$first_core" "$program" >"$dunlin"
 chmod +x "$dunlin"
 threads=(check jobs/tweets.yaml --set output="$tmp/o" --set enrich.model.tokens=512)
-expect 0 '^ok  threads +enrich: 1 text, 2 model, 20 chunks' '' "${threads[@]}"
-expect 0 '^ok  threads +enrich: 1 text, 1 model, 16 chunks' '' "${threads[@]}" --set enrich.model.backend=cpu
-expect 0 '^ok  threads +enrich: 1 text, 5 model, 32 chunks' '' "${threads[@]}" --set model_threads=5
+expect 0 '^ok  threads +enrich: 1 text, 2 model, 24 chunks' '' "${threads[@]}"
+expect 0 '^ok  threads +enrich: 1 text, 1 model, 20 chunks' '' "${threads[@]}" --set enrich.model.backend=cpu
+expect 0 '^ok  threads +enrich: 1 text, 5 model, 36 chunks' '' "${threads[@]}" --set model_threads=5
 dunlin=$program
 
 # Too little memory for the batch, seen at the start: once a smaller one, also where only its passes lack room; then the end.

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "io/decimal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,14 +10,18 @@
 
 enum { FIRST_ROOM = 256 };
 
-static char *reserve(dn_out *out, size_t size) {
+static void grow(dn_out *out, size_t size) {
+    size_t room = out->room ? 2 * out->room : FIRST_ROOM;
+    while (room - out->len < size) {
+        room *= 2;
+    }
+    out->ptr = dn_grow(out->ptr, room, 1);
+    out->room = room;
+}
+
+static inline char *reserve(dn_out *out, size_t size) {
     if (out->room - out->len < size) {
-        size_t room = out->room ? 2 * out->room : FIRST_ROOM;
-        while (room - out->len < size) {
-            room *= 2;
-        }
-        out->ptr = dn_grow(out->ptr, room, 1);
-        out->room = room;
+        grow(out, size);
     }
     return out->ptr + out->len;
 }
@@ -37,20 +42,24 @@ void dn_out_bytes(dn_out *out, const void *bytes, size_t size) {
     }
 }
 
-static void put(dn_out *out, char c) {
+static inline void put(dn_out *out, char c) {
     *reserve(out, 1) = c;
     out->len++;
 }
 
-static void separate(dn_out *out) {
-    if (out->len && !strchr("{[:\n", out->ptr[out->len - 1])) {
+/* Whether a value may follow the byte without a comma. */
+static const bool opens[256] = {
+    ['{'] = true, ['['] = true, [':'] = true, [','] = true, ['\n'] = true};
+
+static inline void separate(dn_out *out) {
+    if (out->len && !opens[(unsigned char)out->ptr[out->len - 1]]) {
         put(out, ',');
     }
 }
 
-static void value_text(dn_out *out, const char *text) {
+void dn_out_value(dn_out *out, dn_span json) {
     separate(out);
-    dn_out_bytes(out, text, strlen(text));
+    dn_out_bytes(out, json.ptr, json.len);
 }
 
 void dn_out_open(dn_out *out, char bracket) {
@@ -85,6 +94,38 @@ static void put_escape(dn_out *out, unsigned char c) {
     dn_out_bytes(out, text, (size_t)size);
 }
 
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS (ONES << 7)
+
+/* Marks bytes that need a look: those with an escape and all beyond ASCII. A borrow can only mark
+ * bytes above a true hit, so that the lowest one is true. */
+static inline uint64_t special_bytes(uint64_t word) {
+    uint64_t quote = word ^ (ONES * '"'), slash = word ^ (ONES * '\\'), del = word ^ (ONES * 127);
+    return ((quote - ONES) | (slash - ONES) | (del - ONES) | (word - ONES * 0x20) | word) & HIGHS;
+}
+
+/* The first byte from `at` on that cannot be copied as it is. */
+static const char *plain_end(const char *at, const char *end) {
+    while (at < end) {
+        uint64_t word;
+        while (end - at >= 8) {
+            memcpy(&word, at, 8);
+            uint64_t hits = special_bytes(word);
+            if (hits) {
+                at += __builtin_ctzll(hits) >> 3;
+                break;
+            }
+            at += 8;
+        }
+        int length = at < end ? dn_utf8_length(at, end) : 0;
+        if (length == 0 || escape_of[(unsigned char)*at]) {
+            break;
+        }
+        at += length;
+    }
+    return at;
+}
+
 void dn_out_string(dn_out *out, dn_span text) {
     if (!text.ptr) {
         dn_out_null(out);
@@ -92,59 +133,52 @@ void dn_out_string(dn_out *out, dn_span text) {
     }
     separate(out);
     put(out, '"');
-    const char *end = text.ptr + text.len, *run = text.ptr;
-    for (const char *at = run; at < end;) {
-        int length = dn_utf8_length(at, end);
-        if (length > 0 && !escape_of[(unsigned char)*at]) {
-            at += length;
-            continue;
+    const char *at = text.ptr, *end = at + text.len;
+    for (;;) {
+        const char *stop = plain_end(at, end);
+        dn_out_bytes(out, at, (size_t)(stop - at));
+        if (stop == end) {
+            break;
         }
-        dn_out_bytes(out, run, (size_t)(at - run));
-        if (length > 0) {
-            put_escape(out, (unsigned char)*at);
+        if (escape_of[(unsigned char)*stop]) {
+            put_escape(out, (unsigned char)*stop);
         } else {
             dn_out_bytes(out, "\xef\xbf\xbd", 3);
         }
-        run = ++at;
+        at = stop + 1;
     }
-    dn_out_bytes(out, run, (size_t)(end - run));
     put(out, '"');
 }
 
 void dn_out_i64(dn_out *out, int64_t number) {
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)number);
-    value_text(out, text);
+    separate(out);
+    out->len += (size_t)dn_decimal_i64(number, reserve(out, DN_DECIMAL_MAX));
 }
 
 void dn_out_f32(dn_out *out, float number) {
-    char text[32];
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)number);
-        if (strtof(text, NULL) == number) {
-            break;
-        }
+    if (!isfinite(number)) {
+        dn_out_null(out);
+        return;
     }
-    value_text(out, isfinite(number) ? text : "null");
+    separate(out);
+    out->len += (size_t)dn_decimal_f32(number, reserve(out, DN_DECIMAL_MAX));
 }
 
 void dn_out_f64(dn_out *out, double number) {
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, number);
-        if (strtod(text, NULL) == number) {
-            break;
-        }
+    if (!isfinite(number)) {
+        dn_out_null(out);
+        return;
     }
-    value_text(out, isfinite(number) ? text : "null");
+    separate(out);
+    out->len += (size_t)dn_decimal_f64(number, reserve(out, DN_DECIMAL_MAX));
 }
 
 void dn_out_bool(dn_out *out, bool value) {
-    value_text(out, value ? "true" : "false");
+    dn_out_value(out, value ? DN_SPAN("true") : DN_SPAN("false"));
 }
 
 void dn_out_null(dn_out *out) {
-    value_text(out, "null");
+    dn_out_value(out, DN_SPAN("null"));
 }
 
 void dn_out_newline(dn_out *out) {

@@ -7,7 +7,7 @@
  *   dn_out_i64(&out, 7);
  *   dn_out_close(&out, '}');          {"id":7}
  *
- * Commas come by themselves: one is needed wherever a value does not follow '{' '[' ':' or the
+ * Commas come by themselves: one is needed wherever a value does not follow '{' '[' ':' ',' or the
  * start of a line. What is written is valid whatever the input: bytes that are not UTF-8 become
  * U+FFFD, numbers that are not finite become null.
  *
@@ -29,6 +29,10 @@ void dn_out_free(dn_out *out);
 
 /** Bytes as they are. */
 void dn_out_bytes(dn_out *out, const void *bytes, size_t size);
+
+/** What is JSON already, such as a key or a value that was written before, with the comma that it
+ * needs. */
+void dn_out_value(dn_out *out, dn_span json);
 
 void dn_out_open(dn_out *out, char bracket);  /**< '{' or '[' */
 void dn_out_close(dn_out *out, char bracket); /**< '}' or ']' */

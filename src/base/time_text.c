@@ -190,3 +190,49 @@ bool dn_time_any(dn_span text, int64_t *ms) {
     }
     return finish(&r, &d, ms);
 }
+
+/* ---- writing */
+
+static void put_pair(char *out, int64_t number) {
+    out[0] = (char)('0' + number / 10);
+    out[1] = (char)('0' + number % 10);
+}
+
+/* "2017-08-15" of days since 1970-01-01; years begin in March here too. */
+static void put_date(char *out, int64_t days) {
+    days += 719468;
+    int64_t era = days / 146097, of_era = days % 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * of_year + 2) / 153, day = of_year - (153 * month + 2) / 5 + 1;
+    month += month < 10 ? 3 : -9;
+    year += era * 400 + (month <= 2);
+    put_pair(out, year / 100);
+    put_pair(out + 2, year % 100);
+    out[4] = out[7] = '-';
+    put_pair(out + 5, month);
+    put_pair(out + 8, day);
+}
+
+int dn_time_write(int64_t ms, char out[DN_TIME_TEXT_MAX]) {
+    static const int64_t first_ms = -62135596800000, last_ms = 253402300799999, day_ms = 86400000;
+    if (ms < first_ms || ms > last_ms) {
+        return 0;
+    }
+    int64_t since = ms - first_ms, of_day = since % day_ms, second = of_day / 1000;
+    put_date(out, (since - of_day + first_ms) / day_ms);
+    out[10] = 'T';
+    put_pair(out + 11, second / 3600);
+    put_pair(out + 14, second / 60 % 60);
+    put_pair(out + 17, second % 60);
+    out[13] = out[16] = ':';
+    int length = 19;
+    if (of_day % 1000) {
+        out[19] = '.';
+        out[20] = (char)('0' + of_day % 1000 / 100);
+        put_pair(out + 21, of_day % 100);
+        length = 23;
+    }
+    out[length] = 'Z';
+    return length + 1;
+}

@@ -71,6 +71,48 @@ CASE(timestamp_agrees_with_the_c_library) {
     }
 }
 
+static void expect_written(int64_t ms, const char *want) {
+    char text[DN_TIME_TEXT_MAX + 1];
+    int length = dn_time_write(ms, text);
+    text[length] = '\0';
+    EXPECT_TEXT(text, want);
+}
+
+CASE(timestamp_is_written) {
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } table[] = {
+        {0, "1970-01-01T00:00:00Z"},
+        {1502755260250, "2017-08-15T00:01:00.250Z"},
+        {-1500, "1969-12-31T23:59:58.500Z"},
+        {-1, "1969-12-31T23:59:59.999Z"},
+        {951782400000, "2000-02-29T00:00:00Z"},
+        {-62135596800000, "0001-01-01T00:00:00Z"},
+        {253402300799999, "9999-12-31T23:59:59.999Z"},
+        {32503680000007, "3000-01-01T00:00:00.007Z"},
+        {-62135596800001, ""},
+        {253402300800000, ""},
+        {INT64_MIN, ""},
+        {INT64_MAX, ""},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        expect_written(table[i].ms, table[i].text);
+    }
+}
+
+CASE(timestamp_written_agrees_with_the_c_library) {
+    for (int64_t day = -719162; day <= 2932896; day += 1 + (int64_t)(dn_random() % 8)) {
+        time_t seconds = (time_t)(day * 86400 + (int64_t)(dn_random() % 86400));
+        struct tm utc;
+        char want[64];
+        gmtime_r(&seconds, &utc);
+        snprintf(want, sizeof want, "%04d-%02d-%02dT%02d:%02d:%02dZ", utc.tm_year + 1900,
+                 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec);
+        expect_written(seconds * 1000, want);
+    }
+}
+
 int main(int argc, char **argv) {
     return dn_test_main(argc, argv);
 }

@@ -124,6 +124,11 @@ dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
     return DN_OK;
 }
 
+void dn_topic_sink_unbind(void *conf) {
+    dn_topic_sink_conf *c = conf;
+    dn_record_unbind(&c->format);
+}
+
 dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row) {
     return conf->key_field < 0 ? (dn_span){0} : dn_chunk_bytes(chunk, conf->key_field)[row];
 }

@@ -3,12 +3,10 @@
 #include "base/memory.h"
 #include "flow/bus.h"
 #include "kafka/rig.h"
-#include "sink/record_json.h"
 #include "sink/sinks.h"
 #include "source/sources.h"
 #include "test.h"
 
-#include <math.h>
 #include <pthread.h>
 
 enum { PARTITIONS = 3, ROWS = 60000 };
@@ -221,70 +219,6 @@ CASE(files_need_a_folder_that_can_be_written) {
     EXPECT(rig_sink_open(&sink, &dn_sink_jsonl_topic, &env, "name", "t", NULL) == DN_FATAL);
     EXPECT_TEXT(dn_error_get(dn_failure_last()->error)->name, "CANT_CREATE");
     rig_sink_close(&sink);
-}
-
-/* ---- records */
-
-static const char *const moods[] = {"bad", "good"};
-
-static int add(dn_schema *schema, const char *name, dn_type type, const char *group) {
-    int index = -1;
-    dn_field field = {.name = name,
-                      .type = type,
-                      .width = type == DN_F32 ? 2 : 1,
-                      .units = "",
-                      .long_name = "",
-                      .group = group,
-                      .labels = moods,
-                      .n_labels = 2};
-    EXPECT(dn_schema_add(schema, field, &index) == DN_OK);
-    return index;
-}
-
-CASE(record_has_labels_and_scores) {
-    dn_schema schema = {0};
-    int id = add(&schema, "id", DN_I64, "records"),
-        created = add(&schema, "created_at", DN_I64, "records");
-    int language = add(&schema, "language", DN_BYTES, "records");
-    int score = add(&schema, "score.mood", DN_F32, "scores"),
-        label = add(&schema, "label.mood", DN_LABEL, "labels");
-    dn_record_format format;
-    dn_list none = {0};
-    EXPECT(dn_record_bind(&schema, &none, "test", &format) == DN_OK);
-    dn_chunk *chunk = dn_chunk_new(&schema);
-    dn_out out = {0};
-    uint32_t row = dn_chunk_append(chunk, 0, 0, 0);
-    dn_chunk_i64(chunk, id)[row] = 7;
-    dn_chunk_i64(chunk, created)[row] = 1502755203000;
-    dn_chunk_bytes(chunk, language)[row] = DN_SPAN("en");
-    dn_chunk_label(chunk, label)[row] = 1;
-    dn_chunk_f32(chunk, score)[2 * row] = 0.25f;
-    dn_chunk_f32(chunk, score)[2 * row + 1] = 0.75f;
-    dn_record_write(&format, chunk, row, &out);
-    EXPECT(dn_span_is((dn_span){out.ptr, out.len},
-                      "{\"id\":7,\"created_at\":\"2017-08-15T00:00:03Z\",\"lang\":\"en\","
-                      "\"labels\":{\"mood\":\"good\"},"
-                      "\"scores\":{\"mood\":{\"bad\":0.25,\"good\":0.75}}}"));
-    /* Nulls are left out; times before 1970 and fractions of a second are kept. */
-    row = dn_chunk_append(chunk, 1, 0, 0);
-    dn_chunk_i64(chunk, created)[row] = -1500;
-    dn_chunk_f32(chunk, score)[2 * row] = NAN;
-    dn_out_reset(&out);
-    dn_record_write(&format, chunk, row, &out);
-    EXPECT(dn_span_is((dn_span){out.ptr, out.len},
-                      "{\"created_at\":\"1969-12-31T23:59:58.500Z\",\"labels\":{},\"scores\":{}}"));
-    dn_out_free(&out);
-    dn_chunk_free(chunk);
-}
-
-CASE(record_refuses_columns_that_are_not_there) {
-    dn_list fields = {0};
-    dn_record_format format;
-    dn_list_put(&fields, "txt");
-    EXPECT(dn_record_bind(rig_schema(), &fields, "topic", &format) == DN_FATAL);
-    EXPECT(strstr(dn_failure_last()->text, "no column 'txt'"));
-    free(fields.item[0]);
-    free(fields.item);
 }
 
 int main(int argc, char **argv) {

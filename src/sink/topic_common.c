@@ -99,6 +99,7 @@ static dn_status add_records(dn_topic_sink_conf *c, dn_schema *schema) {
 
 void dn_topic_sink_unbind(void *conf) {
     dn_topic_sink_conf *c = conf;
+    dn_record_unbind(&c->format);
     free(c->column);
     c->column = NULL;
 }
@@ -122,11 +123,6 @@ dn_status dn_topic_sink_bind(void *conf, const dn_bind *bind) {
         c->key_field = -1;
     }
     return DN_OK;
-}
-
-void dn_topic_sink_unbind(void *conf) {
-    dn_topic_sink_conf *c = conf;
-    dn_record_unbind(&c->format);
 }
 
 dn_span dn_topic_sink_key(const dn_topic_sink_conf *conf, const dn_chunk *chunk, uint32_t row) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sysexits.h>
 
 static void *or_die(void *memory, size_t size) {
@@ -39,6 +40,22 @@ void *dn_alloc_aligned(size_t align, size_t size) {
     }
     or_die(memory, size ? size : 1);
     memset(memory, 0, rounded);
+    return memory;
+}
+
+void *dn_alloc_large(size_t size) {
+    enum { PAGE = 2 << 20 };
+    size_t whole = size & ~((size_t)PAGE - 1);
+    void *memory = NULL;
+    if (whole == 0) {
+        return dn_alloc(size);
+    }
+    if (posix_memalign(&memory, PAGE, size) != 0) {
+        memory = NULL;
+    }
+    or_die(memory, size);
+    (void)madvise(memory, whole, MADV_HUGEPAGE); /* a wish */
+    memset(memory, 0, size);
     return memory;
 }
 

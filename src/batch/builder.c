@@ -58,6 +58,10 @@ static bool same_row(const dn_builder *builder, int row, const int32_t *id, int 
            memcmp(builder->token + start[0], id, (size_t)n * sizeof *id) == 0;
 }
 
+void dn_builder_announce(const dn_builder *builder, uint64_t hash) {
+    __builtin_prefetch(&builder->slots[(uint32_t)hash & builder->slot_mask]);
+}
+
 int dn_builder_find(const dn_builder *builder, uint64_t hash, const int32_t *id, int n) {
     for (uint32_t i = (uint32_t)hash;; i++) {
         const slot *at = &builder->slots[i & builder->slot_mask];

@@ -30,6 +30,9 @@ int dn_builder_add(dn_builder *builder, const int32_t *id, int n);
 /** Makes a row of the open batch findable, once. `hash` is any function of its ids. */
 void dn_builder_publish(dn_builder *builder, int row, uint64_t hash);
 
+/** The hash will be looked for soon: brings its slot closer. */
+void dn_builder_announce(const dn_builder *builder, uint64_t hash);
+
 /** The published row with these ids, compared in full; -1 when there is none. */
 int dn_builder_find(const dn_builder *builder, uint64_t hash, const int32_t *id, int n);
 

@@ -3,17 +3,29 @@
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIPES = 16, WAYS = 4, UNIT = 8, MIN_BYTES = 64 << 10, TYPICAL_TOKENS = 24 };
+enum {
+    STRIPES = 16,
+    WAYS = 4,
+    UNIT = 8,
+    CACHE_LINE = 64,
+    MIN_BYTES = 64 << 10,
+    TYPICAL_TOKENS = 24
+};
 
 /** Positions count bytes ever written, so they order entries by age; modulo log_bytes they are
  * places in the log. 0 is no position: the log begins at UNIT. */
 typedef struct slot {
     uint64_t position;
-    uint64_t hash;
+    _Atomic uint64_t hash; /**< written under the stripe's lock, read by anyone */
 } slot;
+
+static uint64_t hash_in(const slot *at) {
+    return atomic_load_explicit(&at->hash, memory_order_relaxed);
+}
 
 /** What stands in the log before the ids and the scores. */
 typedef struct entry {
@@ -31,8 +43,9 @@ typedef struct stripe {
 
 struct dn_reuse {
     int width, token_width;
-    uint64_t log_bytes; /**< per stripe, a multiple of UNIT */
-    uint64_t n_sets;    /**< per stripe, a power of two */
+    unsigned char *memory; /**< of all stripes: slots and log of each */
+    uint64_t log_bytes;    /**< per stripe, a multiple of UNIT */
+    uint64_t n_sets;       /**< per stripe, a power of two */
     stripe stripe[STRIPES];
 };
 
@@ -51,18 +64,20 @@ dn_status dn_reuse_new(size_t bytes, int width, int token_width, dn_reuse **out)
     dn_reuse *reuse = dn_alloc(sizeof *reuse);
     reuse->width = width;
     reuse->token_width = token_width;
-    uint64_t share = bytes / STRIPES;
+    uint64_t share = bytes / STRIPES / CACHE_LINE * CACHE_LINE;
     uint64_t per_text = entry_bytes(reuse, TYPICAL_TOKENS) + sizeof(slot);
     reuse->n_sets = 1;
     while (reuse->n_sets * WAYS * per_text < share) {
         reuse->n_sets *= 2;
     }
-    reuse->log_bytes = (share - reuse->n_sets * WAYS * sizeof(slot)) / UNIT * UNIT;
+    uint64_t slot_bytes = reuse->n_sets * WAYS * sizeof(slot);
+    reuse->log_bytes = (share - slot_bytes) / UNIT * UNIT;
+    reuse->memory = dn_alloc_large(STRIPES * share);
     for (int i = 0; i < STRIPES; i++) {
         stripe *s = &reuse->stripe[i];
         pthread_mutex_init(&s->lock, NULL);
-        s->slots = dn_alloc_array(reuse->n_sets * WAYS, sizeof *s->slots);
-        s->log = dn_alloc(reuse->log_bytes);
+        s->slots = (slot *)(void *)(reuse->memory + (uint64_t)i * share);
+        s->log = (unsigned char *)s->slots + slot_bytes;
         s->tail = UNIT;
     }
     *out = reuse;
@@ -73,19 +88,26 @@ void dn_reuse_free(dn_reuse *reuse) {
     if (reuse) {
         for (int i = 0; i < STRIPES; i++) {
             pthread_mutex_destroy(&reuse->stripe[i].lock);
-            free(reuse->stripe[i].slots);
-            free(reuse->stripe[i].log);
         }
+        free(reuse->memory);
         free(reuse);
     }
 }
 
+static int stripe_number(uint64_t hash) {
+    return (int)(hash >> 60);
+}
+
 static stripe *stripe_of(dn_reuse *reuse, uint64_t hash) {
-    return &reuse->stripe[hash >> 60];
+    return &reuse->stripe[stripe_number(hash)];
 }
 
 static slot *set_of(const dn_reuse *reuse, const stripe *s, uint64_t hash) {
     return &s->slots[(hash & (reuse->n_sets - 1)) * WAYS];
+}
+
+void dn_reuse_announce(const dn_reuse *reuse, uint64_t hash) {
+    __builtin_prefetch(set_of(reuse, &reuse->stripe[stripe_number(hash)], hash));
 }
 
 static bool alive(const dn_reuse *reuse, const stripe *s, const slot *at) {
@@ -100,8 +122,18 @@ static const unsigned char *match(const dn_reuse *reuse, const stripe *s, const 
     memcpy(&head, bytes, sizeof head);
     size_t id_bytes = (size_t)n * sizeof *id;
     bool same =
-        head.hash == at->hash && head.n == n && memcmp(bytes + sizeof head, id, id_bytes) == 0;
+        head.hash == hash_in(at) && head.n == n && memcmp(bytes + sizeof head, id, id_bytes) == 0;
     return same ? bytes + sizeof head + id_bytes : NULL;
+}
+
+/** Without the lock: most texts are new, and false is then an answer; true is worth a look. */
+static bool may_hold(const dn_reuse *reuse, const stripe *s, uint64_t hash) {
+    const slot *set = set_of(reuse, s, hash);
+    bool found = false;
+    for (int i = 0; i < WAYS; i++) {
+        found = found || hash_in(&set[i]) == hash;
+    }
+    return found;
 }
 
 /** Requires the stripe's lock. */
@@ -109,7 +141,7 @@ static const unsigned char *lookup(const dn_reuse *reuse, const stripe *s, uint6
                                    const int32_t *id, int n) {
     const slot *set = set_of(reuse, s, hash);
     for (int i = 0; i < WAYS; i++) {
-        if (set[i].hash == hash && alive(reuse, s, &set[i])) {
+        if (hash_in(&set[i]) == hash && alive(reuse, s, &set[i])) {
             const unsigned char *scores = match(reuse, s, &set[i], id, n);
             if (scores) {
                 return scores;
@@ -131,6 +163,9 @@ static size_t token_bytes(const dn_reuse *reuse, int n) {
 bool dn_reuse_find(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, float *score,
                    float *token_score) {
     stripe *s = stripe_of(reuse, hash);
+    if (!may_hold(reuse, s, hash)) {
+        return false;
+    }
     pthread_mutex_lock(&s->lock);
     const unsigned char *scores = lookup(reuse, s, hash, id, n);
     if (scores) {
@@ -185,7 +220,9 @@ void dn_reuse_add(dn_reuse *reuse, uint64_t hash, const int32_t *id, int n, cons
         if (reuse->token_width) {
             memcpy(to + score_bytes(reuse), token_score, token_bytes(reuse, n));
         }
-        *oldest(set_of(reuse, s, hash)) = (slot){position, hash};
+        slot *at = oldest(set_of(reuse, s, hash));
+        at->position = position;
+        atomic_store_explicit(&at->hash, hash, memory_order_relaxed);
     }
     pthread_mutex_unlock(&s->lock);
 }

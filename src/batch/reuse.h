@@ -24,6 +24,10 @@ typedef struct dn_reuse dn_reuse;
 dn_status dn_reuse_new(size_t bytes, int width, int token_width, dn_reuse **out);
 void dn_reuse_free(dn_reuse *reuse);
 
+/** The hash will be looked for or added soon: brings its set closer. A table of 32 MiB lies in no
+ * core's cache, and its miss was most of a lookup's time.      thread  any */
+void dn_reuse_announce(const dn_reuse *reuse, uint64_t hash);
+
 /** Copies the scores of these ids, score[width] and token_score[n][token_width] (NULL where that is
  * 0); false when they are not there. `hash` is any function of the
  * ids, of which all 64 bits should be good.     thread  any     blocks  for another's copy in the

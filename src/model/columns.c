@@ -104,13 +104,24 @@ void dn_head_columns_free(dn_head_columns *columns) {
     *columns = (dn_head_columns){0};
 }
 
+/** Most heads have two to four classes: a call of memcpy costs more than their copy. */
+static void copy_scores(float *to, const float *from, size_t n) {
+    enum { PAIR = 2 };
+    if (n >= PAIR && n <= 2 * PAIR) { /* two pairs that may overlap */
+        memcpy(to, from, PAIR * sizeof *from);
+        memcpy(to + n - PAIR, from + n - PAIR, PAIR * sizeof *from);
+    } else {
+        memcpy(to, from, n * sizeof *from);
+    }
+}
+
 void dn_head_columns_write(const dn_head_columns *to, dn_chunk *chunk, uint32_t row,
                            const float *scores) {
     const dn_model_head *head = to->head;
     const float *from = scores + head->begin;
     size_t n = (size_t)head->n_labels;
     if (to->score_field >= 0) {
-        memcpy(dn_chunk_f32(chunk, to->score_field) + row * n, from, n * sizeof *from);
+        copy_scores(dn_chunk_f32(chunk, to->score_field) + row * n, from, n);
     }
     if (to->likeness_field >= 0) {
         dn_chunk_f32(chunk, to->likeness_field)[row] = dn_head_likeness(head, scores);

@@ -48,8 +48,7 @@ static int best_label(const dn_model_head *head, const float *row) {
     return best;
 }
 
-float dn_head_likeness(const dn_model_head *head, const float *row) {
-    int best = best_label(head, row);
+static float likeness_to(const dn_model_head *head, const float *row, int best) {
     float probability = row[head->begin + best];
     if (head->means_begin < 0) {
         return probability;
@@ -58,9 +57,15 @@ float dn_head_likeness(const dn_model_head *head, const float *row) {
     return cosine > 0 ? probability * cosine * cosine : 0;
 }
 
+float dn_head_likeness(const dn_model_head *head, const float *row) {
+    return likeness_to(head, row, best_label(head, row));
+}
+
 int dn_head_decide(const dn_model_head *head, const float *row) {
-    return dn_head_likeness(head, row) < head->undecided_below ? head->n_labels
-                                                               : best_label(head, row);
+    int best = best_label(head, row);
+    bool undecided =
+        head->undecided_below > 0 && likeness_to(head, row, best) < head->undecided_below;
+    return undecided ? head->n_labels : best;
 }
 
 /** Room for n labels and the one behind them. */

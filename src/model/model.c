@@ -388,6 +388,16 @@ void dn_workspace_want_logits(dn_workspace *workspace, bool wanted) {
     workspace->wants_logits = wanted;
 }
 
+/** The highest id, or one below 0 where there is one; several at a time. */
+static int32_t highest_id(const int32_t *token, int n) {
+    uint32_t highest = 0;
+    for (int i = 0; i < n; i++) {
+        uint32_t id = (uint32_t)token[i];
+        highest = id > highest ? id : highest;
+    }
+    return (int32_t)highest;
+}
+
 /** Rows are 1 to `longest` tokens and follow each other; ids lie below the vocabulary. */
 static dn_status check_batch(const dn_model *model, const dn_workspace *space,
                              const dn_batch *batch) {
@@ -409,12 +419,11 @@ static dn_status check_batch(const dn_model *model, const dn_workspace *space,
                            length, longest);
         }
     }
-    for (int i = 0; i < batch->n_tokens; i++) {
-        if (batch->token[i] < 0 || batch->token[i] >= config->vocabulary) {
-            return DN_FAIL(
-                DATA, "token id %d; the model's vocabulary has %d: it is another model's tokenizer",
-                batch->token[i], config->vocabulary);
-        }
+    int32_t highest = highest_id(batch->token, batch->n_tokens);
+    if (highest < 0 || highest >= config->vocabulary) {
+        return DN_FAIL(
+            DATA, "token id %d; the model's vocabulary has %d: it is another model's tokenizer",
+            highest, config->vocabulary);
     }
     return DN_OK;
 }

@@ -29,6 +29,9 @@
  * it. */
 enum { TICKETS_PER_ROW = 4 };
 
+/** Rows whose places in the tables of earlier texts are announced before they are looked for. */
+enum { AHEAD = 16 };
+
 /** A chunk on its way; `next` links the finished and the free ones. */
 typedef struct held {
     struct held *next, *made; /**< `made`: all there are */
@@ -45,6 +48,7 @@ typedef struct ticket {
 /** A micro-batch from its first row until its scores are delivered. */
 typedef struct flight {
     dn_builder *builder;
+    uint64_t *hash; /**< [rows] of the rows that are looked for by others */
     ticket *tickets;
     int n_tickets;
     int n_reused; /**< rows whose result was copied while it was open, or will be from it */
@@ -62,11 +66,12 @@ struct dn_scorer {
     dn_workspace *workspace;
     flight *flight; /**< [depth]: the oldest, others under way behind it, then the open one */
     int depth, oldest, n_under_way;
-    float *score;      /**< as dn_model_score makes it */
-    float *copy;       /**< [width] of an earlier text, and */
-    float *token_copy; /**< [longest][token_width] of its tokens */
-    dn_out spans;      /**< text of a row's spans */
-    int max_tickets;   /**< of a flight */
+    float *score;         /**< as dn_model_score makes it */
+    float *copy;          /**< [width] of an earlier text, and */
+    float *token_copy;    /**< [longest][token_width] of its tokens */
+    dn_out spans;         /**< text of a row's spans */
+    int max_tickets;      /**< of a flight */
+    uint64_t hash[AHEAD]; /**< of row i of the chunk's selection at i mod AHEAD */
     dn_cascade_scratch cascade;
     held *made, *free, *finished, **finished_end;
     dn_closing closing;
@@ -84,6 +89,7 @@ static dn_status make_flights(dn_scorer *scoring) {
     for (int i = 0; i < scoring->depth; i++) {
         flight *f = &scoring->flight[i];
         f->tickets = dn_alloc_array((size_t)scoring->max_tickets, sizeof *f->tickets);
+        f->hash = dn_alloc_array((size_t)conf->max_rows, sizeof *f->hash);
         DN_TRY(dn_builder_new((int)conf->max_tokens, (int)conf->max_rows, &f->builder));
     }
     return DN_OK;
@@ -134,6 +140,7 @@ void dn_scoring_close(dn_scorer *scoring) {
     for (int i = 0; scoring->flight && i < scoring->depth; i++) {
         dn_builder_free(scoring->flight[i].builder);
         free(scoring->flight[i].tickets);
+        free(scoring->flight[i].hash);
     }
     free(scoring->flight);
     free(scoring->score);
@@ -271,12 +278,15 @@ static uint64_t hash_of(dn_ids ids) {
     return dn_hash64((dn_span){(const char *)ids.id, (size_t)ids.n * sizeof *ids.id}, 0);
 }
 
-static void remember(dn_scorer *scoring, const dn_batch *batch) {
-    for (int i = 0; scoring->conf->reuse && i < batch->n_rows; i++) {
-        const int32_t *id = batch->token + batch->row_start[i];
+static void remember(dn_scorer *scoring, const flight *f, const dn_batch *batch) {
+    dn_reuse *reuse = scoring->conf->reuse;
+    for (int i = 0; reuse && i < batch->n_rows; i++) {
         row_scores scores = scores_of(scoring, batch, i);
-        dn_reuse_add(scoring->conf->reuse, hash_of((dn_ids){id, scores.n}), id, scores.n,
-                     scores.row, scores.token);
+        if (i + AHEAD < batch->n_rows) {
+            dn_reuse_announce(reuse, f->hash[i + AHEAD]);
+        }
+        dn_reuse_add(reuse, f->hash[i], batch->token + batch->row_start[i], scores.n, scores.row,
+                     scores.token);
     }
 }
 
@@ -307,7 +317,7 @@ dn_status dn_scoring_wait(dn_scorer *scoring) {
     int64_t begun_ns = scoring->done_ns > f->closed_ns ? scoring->done_ns : f->closed_ns;
     scoring->now_ns = dn_mono_ns();
     int64_t model_ns = scoring->now_ns - begun_ns;
-    remember(scoring, &batch);
+    remember(scoring, f, &batch);
     deliver(scoring, f, &batch, model_ns);
     report(scoring, f, &batch, model_ns, &pass);
     dn_closing_scored(&scoring->closing, &f->closed, pass.device_ns ? pass.device_ns : model_ns,
@@ -454,8 +464,8 @@ static bool wait_for_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, 
 }
 
 /** Looks where these ids have been scored before or will be; else adds them. */
-static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids) {
-    uint64_t hash = hash_of(ids);
+static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids,
+                           uint64_t hash) {
     int row = dn_builder_find(open_flight(scoring)->builder, hash, ids.id, ids.n);
     if (row >= 0) {
         open_flight(scoring)->n_reused++;
@@ -473,17 +483,19 @@ static dn_status put_known(dn_scorer *scoring, held *owner, uint16_t chunk_row, 
     }
     DN_TRY(add_row(scoring, ids, &row));
     dn_builder_publish(open_flight(scoring)->builder, row, hash);
+    open_flight(scoring)->hash[row] = hash;
     return wait_for(scoring, owner, chunk_row, row);
 }
 
-static dn_status put_row(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids) {
+static dn_status put_row(dn_scorer *scoring, held *owner, uint16_t chunk_row, dn_ids ids,
+                         uint64_t hash) {
     if (ids.n > scoring->conf->max_tokens) {
         return DN_FAIL(CONFIG,
                        "a text of %d tokens does not fit a batch of %lld: set `tokens` higher",
                        ids.n, (long long)scoring->conf->max_tokens);
     }
     if (scoring->conf->reuse) {
-        return put_known(scoring, owner, chunk_row, ids);
+        return put_known(scoring, owner, chunk_row, ids, hash);
     }
     int row;
     DN_TRY(add_row(scoring, ids, &row));
@@ -508,28 +520,54 @@ static bool is_answered(dn_scorer *scoring, dn_chunk *chunk, uint16_t row, dn_id
     return sure;
 }
 
-static dn_status put_text(dn_scorer *scoring, held *owner, uint16_t row, dn_ids ids) {
+static dn_status put_text(dn_scorer *scoring, held *owner, uint16_t row, dn_ids ids,
+                          uint64_t hash) {
     if (!dn_language_gate_admits(&scoring->conf->gate, owner->chunk, row)) {
         open_flight(scoring)->n_foreign++;
         open_flight(scoring)->n_foreign_tokens += ids.n;
         return DN_OK;
     }
-    return is_answered(scoring, owner->chunk, row, ids) ? DN_OK : put_row(scoring, owner, row, ids);
+    return is_answered(scoring, owner->chunk, row, ids) ? DN_OK
+                                                        : put_row(scoring, owner, row, ids, hash);
+}
+
+static dn_ids ids_of(const dn_scorer *scoring, dn_chunk *chunk, uint16_t row) {
+    static const int32_t nothing = 0;
+    int field = scoring->conf->ids_field;
+    return field < 0 ? (dn_ids){&nothing, 0} : dn_chunk_ids(chunk, field)[row];
+}
+
+/** Hashes row i of the selection, if there is one that may be put, and announces it. */
+static void announce(dn_scorer *scoring, dn_chunk *chunk, uint32_t i) {
+    const dn_scorer_conf *conf = scoring->conf;
+    if (!conf->reuse || i >= chunk->n_sel) {
+        return;
+    }
+    dn_ids ids = ids_of(scoring, chunk, chunk->sel[i]);
+    if (ids.id && dn_language_gate_admits(&conf->gate, chunk, chunk->sel[i])) {
+        uint64_t hash = scoring->hash[i % AHEAD] = hash_of(ids);
+        dn_reuse_announce(conf->reuse, hash);
+        for (int k = 0; k <= scoring->n_under_way; k++) {
+            dn_builder_announce(flight_at(scoring, k)->builder, hash);
+        }
+    }
 }
 
 dn_status dn_scoring_put(dn_scorer *scoring, dn_chunk *chunk) {
-    static const int32_t nothing = 0;
-    int field = scoring->conf->ids_field;
     held *owner = hold(scoring, chunk);
     dn_status status = DN_OK;
     scoring->now_ns = dn_mono_ns();
     scoring->wall_less_mono_ns = dn_wall_ns() - scoring->now_ns;
     owner->n_waiting = 1; /* the put itself: the chunk is not finished before its last row is in */
+    for (uint32_t i = 0; i < AHEAD; i++) {
+        announce(scoring, chunk, i);
+    }
     for (uint32_t i = 0; i < chunk->n_sel && status == DN_OK; i++) {
-        uint16_t row = chunk->sel[i];
-        dn_ids ids = field < 0 ? (dn_ids){&nothing, 0} : dn_chunk_ids(chunk, field)[row];
+        uint64_t hash = scoring->hash[i % AHEAD];
+        dn_ids ids = ids_of(scoring, chunk, chunk->sel[i]);
+        announce(scoring, chunk, i + AHEAD);
         if (ids.id) {
-            status = put_text(scoring, owner, row, ids);
+            status = put_text(scoring, owner, chunk->sel[i], ids, hash);
         }
     }
     release(scoring, owner);

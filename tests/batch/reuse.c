@@ -55,6 +55,9 @@ static int churn(dn_reuse *reuse, uint64_t n_texts, uint64_t hash_mask, int roun
         uint64_t hash = hash_of(&t) & hash_mask;
         float expected[VALUES], got[VALUES];
         size_t n = scores_of(&t, expected);
+        if (i % 3) {
+            dn_reuse_announce(reuse, hash);
+        }
         if (dn_reuse_find(reuse, hash, t.id, t.n, got, got + WIDTH)) {
             hits++;
             *wrong += memcmp(got, expected, n * sizeof *got) != 0;

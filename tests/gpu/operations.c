@@ -380,8 +380,8 @@ static void note_narrow(const setting *s, const dn_weight *same, const dn_weight
                                          .out_kind = DN_ELEMENTS});
 }
 
-/** Once for the range of x; then in e4m3, which is seen by a number that is cut: the range is twice
- * the largest that was there. */
+/** Once for the range of x; then in e4m3, which is seen by a number that is cut: the range is
+ * eight times the largest that was there. */
 static void check_narrow(const char *name, int k, int n) {
     setting s = begin(name);
     const dn_device_ops *device = s.kernels->device;
@@ -401,11 +401,11 @@ static void check_narrow(const char *name, int k, int n) {
     note_narrow(&s, &same, &weight, there, between, out);
     must(device->download(DN_ELEMENTS, out, 1, &unread) == DN_OK); /* runs them */
     EXPECT(device->calibrate(&weight) == DN_OK);
-    x[0] = 7;
+    x[0] = 28;
     must(device->upload(DN_ELEMENTS, x, product(filled, k), there) == DN_OK);
     note_narrow(&s, &same, &weight, there, between, out);
     output want = output_new(product(s.n_tokens, n));
-    x[0] = 3.5f;
+    x[0] = 14;
     for (size_t i = 0; i < product(s.n_tokens, k); i++) {
         x[i] = fmaxf(x[i], 0);
     }

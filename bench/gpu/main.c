@@ -68,8 +68,8 @@ static double measure_copy(size_t bytes) {
     must(dn_cuda_alloc(bytes, "a measurement", &from));
     must(dn_cuda_alloc(bytes, "a measurement", &to));
     must_run(api->stream_new(&stream), "making a stream");
-    must_run(api->event_new(&begin), "making an event");
-    must_run(api->event_new(&end), "making an event");
+    must_run(api->event_new(true, &begin), "making an event");
+    must_run(api->event_new(true, &end), "making an event");
     for (int i = -1; i < TIMES; i++) {
         if (i == 0) {
             must_run(api->event_record(begin, stream, false), "measuring a copy");

@@ -135,8 +135,8 @@ static double time_operation(const effort *e, const stand *s, const operation *o
     if (!graph) {
         return -1;
     }
-    must_run(api->event_new(&begin), "making an event");
-    must_run(api->event_new(&end), "making an event");
+    must_run(api->event_new(true, &begin), "making an event");
+    must_run(api->event_new(true, &end), "making an event");
     for (int i = -1; i < e->n_runs; i++) { /* once for the instructions to be there */
         int64_t ns = 0;
         must_run(api->event_record(begin, s->stream, false), o->name);

@@ -103,8 +103,9 @@ static int stream_after(cudaStream_t stream, dn_cuda_event event) {
     return done(cudaStreamWaitEvent(stream, event, 0));
 }
 
-static int event_new(dn_cuda_event *out) {
-    return done(cudaEventCreateWithFlags(out, cudaEventBlockingSync));
+static int event_new(bool timed, dn_cuda_event *out) {
+    return done(cudaEventCreateWithFlags(
+        out, timed ? cudaEventBlockingSync : cudaEventBlockingSync | cudaEventDisableTiming));
 }
 
 static void event_free(dn_cuda_event event) {

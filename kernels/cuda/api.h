@@ -4,7 +4,14 @@
  * host's memory. So everything but api.c and blas_lt.c is compiled and tested without a toolkit.
  *
  * Calls return 0 or a cudaError_t; streams, events and graphs are CUDA's own, by their struct
- * names. Everything between capture_begin and capture_end on a stream is recorded, not done. */
+ * names. Everything between capture_begin and capture_end on a stream is recorded, not done.
+ *
+ * A thread that waits for the device sleeps: the device and every event are made so. By itself the
+ * runtime spins where there are more cores than contexts, and two model threads would take two
+ * cores from the text workers. To be woken takes some tens of microseconds. Under load two more
+ * batches of 300 us stand behind the one that is waited for, so the device does not notice; a text
+ * alone has about 150 us on the device and 30 before it, which leaves room within 300. (Expected;
+ * bench/gpu measures it on a device.) */
 #include "kernels/cuda/blas.h"
 #include "kernels/cuda/fused.h"
 #include "kernels/cuda/launch.h"
@@ -53,7 +60,8 @@ typedef struct dn_cuda_api {
     int (*stream_finish)(cudaStream_t stream);
     int (*stream_after)(cudaStream_t stream, dn_cuda_event event);
 
-    int (*event_new)(dn_cuda_event *out);
+    /** `timed`: event_ns may be asked of it; the others are quicker to record and to wait for. */
+    int (*event_new)(bool timed, dn_cuda_event *out);
     void (*event_free)(dn_cuda_event event);
     /** `inside` a capture: the event is one of the graph's, recorded at each launch. */
     int (*event_record)(dn_cuda_event event, cudaStream_t stream, bool inside);

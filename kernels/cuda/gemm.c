@@ -195,8 +195,8 @@ static dn_status time_all(const dn_gemm_shape *shape, const dn_gemm_operands *op
     dn_gemm_algorithm list[MAX_ALGORITHMS];
     int n = api->blas->suggest(shape, list, MAX_ALGORITHMS);
     timer clock = {0};
-    int error = api->event_new(&clock.from);
-    error = error ? error : api->event_new(&clock.to);
+    int error = api->event_new(true, &clock.from);
+    error = error ? error : api->event_new(true, &clock.to);
     int64_t least_ns = INT64_MAX;
     for (int i = 0; i < n && !error; i++) {
         int64_t ns = time_one(shape, &list[i], operands, &clock, stream);

@@ -117,7 +117,8 @@ static dn_status pin(size_t bytes, void **out) {
 
 static dn_status make_streams(dn_lane *lane) {
     const dn_cuda_api *api = dn_cuda.api;
-    dn_cuda_event *events[] = {&lane->arrived, &lane->begun, &lane->done, &lane->fetched};
+    dn_cuda_event *timed[] = {&lane->begun, &lane->done};
+    dn_cuda_event *others[] = {&lane->arrived, &lane->fetched};
     int error = api->stream_new(&lane->in);
     error = error ? error : api->stream_new(&lane->out);
     if (lane->conf.beside) {
@@ -125,11 +126,12 @@ static dn_status make_streams(dn_lane *lane) {
     } else if (!error) {
         error = api->stream_new(&lane->compute);
     }
-    for (int i = 0; i < 4 && !error; i++) {
-        error = api->event_new(events[i]);
+    for (int i = 0; i < 2 && !error; i++) {
+        error = api->event_new(true, timed[i]);
+        error = error ? error : api->event_new(false, others[i]);
     }
     for (int i = 0; i < MAX_MARKS && !error; i++) {
-        error = api->event_new(&lane->marks.event[i]);
+        error = api->event_new(true, &lane->marks.event[i]);
         lane->marks.max = error ? i : i + 1;
     }
     return error ? dn_cuda_fault(error, "making streams and events") : DN_OK;

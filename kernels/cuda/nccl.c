@@ -236,7 +236,7 @@ static dn_status begin_proof(dn_device_group *group) {
         numbers[i] = (float)(group->rank + 1);
     }
     int error = dn_cuda.api->stream_new(&group->stream);
-    error = error ? error : dn_cuda.api->event_new(&group->added);
+    error = error ? error : dn_cuda.api->event_new(false, &group->added);
     if (error) {
         return dn_cuda_fault(error, "making a stream");
     }

@@ -82,6 +82,7 @@ typedef struct line {
 } line;
 
 struct CUevent_st {
+    bool timed;
     int64_t ns;
     line *line; /* where it was recorded last, and which of its calls it was */
     int64_t call;
@@ -178,7 +179,7 @@ static void wear(const char *name) {
 #define LAUNCH(name)                                                                               \
     static int run_##name(const arguments *args) {                                                 \
         wear(#name);                                                                               \
-        return dead || test_gpu_state.idle ? 0 : dn_cuda_##name(&args->name, NULL);                                       \
+        return dead || test_gpu_state.idle ? 0 : dn_cuda_##name(&args->name, NULL);                \
     }                                                                                              \
     static int launch_##name(const dn_cuda_##name##_args *args, cudaStream_t stream) {             \
         int error = fate_of(#name);                                                                \
@@ -198,7 +199,8 @@ LAUNCH(widen)
 /* ---- products ---- */
 
 static int run_product(const arguments *args) {
-    return test_gpu_state.idle ? 0 : test_gpu_product(&args->product.shape, &args->product.operands);
+    return test_gpu_state.idle ? 0
+                               : test_gpu_product(&args->product.shape, &args->product.operands);
 }
 
 /** Whether a recorded call would only do again what the one before it did: the backend times a
@@ -435,8 +437,9 @@ static int stream_after(cudaStream_t stream, dn_cuda_event event) {
     return issue(stream, run_after, &(arguments){.after = {event->line, event->call}});
 }
 
-static int event_new(dn_cuda_event *out) {
+static int event_new(bool timed, dn_cuda_event *out) {
     *out = object(sizeof **out);
+    (*out)->timed = timed;
     return 0;
 }
 
@@ -475,6 +478,9 @@ static int event_query(dn_cuda_event event) {
 }
 
 static int event_ns(dn_cuda_event from, dn_cuda_event to, int64_t *ns) {
+    if (!from->timed || !to->timed) {
+        abort();
+    }
     *ns = to->ns - from->ns;
     return dead ? DIED : 0;
 }

@@ -272,8 +272,10 @@ static void fill(const dn_pass *pass, int n_tokens, int n_rows, int32_t *token) 
     fill_rows(split ? pass->text_start : pass->row_start, split ? pass->n_texts : pass->n_rows,
               n_tokens, n_rows, row_start + n_rows + 1);
     for (int r = 0; r < n_rows; r++) {
-        for (t = row_start[r]; t < row_start[r + 1]; t++) {
-            place[t] = t - row_start[r];
+        int length = row_start[r + 1] - row_start[r];
+        int32_t *at = place + row_start[r];
+        for (int i = 0; i < length; i++) {
+            at[i] = i;
         }
     }
 }

@@ -21,6 +21,11 @@ for line in 'kernels +cuda cublaslt bf16, GPU 0: Test H200' 'GPU +computed [0-9.
     grep -qE "$line" "$tmp/summary" || fail "the summary lacks /$line/: $(cat "$tmp/summary")"
 done
 
+# By itself a model on a GPU has two threads, and they give the same.
+tweets "$corpus" "$tmp/two" "${options[@]}" --set enrich.model_threads=0 >"$tmp/summary" 2>"$tmp/err" || fail "two threads: $(cat "$tmp/err")"
+equal "model threads" "$(grep -o "\"model_threads\":[0-9]*" "$tmp/summary" | tail -n 1 | cut -d: -f2)" 2
+equal "rows of two threads" "$(content "$tmp/two")" "$expected"
+
 # On a GPU that has no room for the passes of the batch that was asked for, half of it gives the same.
 DN_TEST_GPU=memory=100 tweets "$corpus" "$tmp/small" "${options[@]}" --set enrich.model.tokens=8192 >"$tmp/summary" 2>"$tmp/err" ||
     fail "a run on a small GPU: $(cat "$tmp/err")"

@@ -14,10 +14,8 @@ static void print_table(const dn_model_info *info, const dn_kernels *kernels,
            m->tokens_per_s, m->tweets_per_s, m->n_threads, m->n_threads == 1 ? "" : "s", m->budget,
            100 * m->spread);
     if (kernels->device) {
-        printf(
-            "speed    %.1f TFLOP/s, one batch at a time a thread = %.0f %% of the GPU's measured "
-            "peak (%.1f)\n",
-            m->gflops / 1e3, 100 * m->peak_share, m->peak_gflops / 1e3);
+        printf("speed    %.1f TFLOP/s = %.0f %% of the GPU's measured peak (%.1f)\n",
+               m->gflops / 1e3, 100 * m->peak_share, m->peak_gflops / 1e3);
     } else {
         printf("speed    %.1f GFLOP/s a thread = %.0f %% of the peak measured beside it (%.1f)\n",
                m->gflops, 100 * m->peak_share, m->peak_gflops);

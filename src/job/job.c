@@ -78,9 +78,8 @@ const dn_prop dn_job_props[] = {
      .offset = JOB(model_threads),
      .initial = "0",
      .max = 256,
-     .text = "Threads of each model of each pipeline; 0: the cores of the rank, or 2 where the "
-             "model is "
-             "on a GPU and has no `cascade`."},
+     .text = "Threads of each model of each pipeline; 0: the cores of the rank, or up to 2 for a "
+             "model on a GPU without `cascade`."},
     {.name = NULL},
 };
 

@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A device computes, and a thread only fills its batches and takes their scores, while lanes keep
+ * it busy. One thread would do for full batches of tweets; a second covers for it where texts are
+ * short or the model small, and while it sleeps or delivers. More only hold open batches and
+ * workspaces of their own: sixteen cost half as much CPU time again a text as one, in batches that
+ * were 88 % full instead of 99 (1 M tweets on tests/gpu, kernels that take no time). */
+enum { DEVICE_THREADS = 2 };
+
 #define AT(field) offsetof(dn_scorer_conf, field)
 
 /* The batching rules, the same for both scorers. 512 tokens: more of them fall out of a core's
@@ -141,22 +148,33 @@ static dn_status try_passes(const dn_model *model, dn_workspace *space, int max_
     return status;
 }
 
-static dn_status try_batches(const dn_scorer_conf *conf) {
-    dn_workspace *space;
-    DN_TRY(dn_workspace_new(conf->model, (int)conf->max_tokens, (int)conf->max_rows, &space));
-    dn_status status = try_passes(conf->model, space, (int)conf->max_tokens, (int)conf->max_rows);
-    dn_workspace_free(space);
+static dn_status try_batches(dn_scorer_conf *conf, int n_threads) {
+    dn_workspace *space[DEVICE_THREADS] = {0};
+    int tokens = (int)conf->max_tokens, rows = (int)conf->max_rows;
+    dn_status status = DN_OK;
+    for (int i = 0; i < n_threads && status == DN_OK; i++) {
+        status = dn_workspace_new(conf->model, tokens, rows, &space[i]);
+        status = status == DN_OK ? try_passes(conf->model, space[i], tokens, rows) : status;
+    }
+    for (int i = 0; i < n_threads; i++) {
+        dn_workspace_free(space[i]);
+    }
+    conf->device_threads = n_threads;
     return status;
 }
 
-/** Whether a device has room for a thread's batches; if not, once for batches of half the size. */
+/** Whether a device has room for the threads' batches; if not, for one thread's; if not, for one's
+ * of half the size. */
 static dn_status fit_device(dn_scorer_conf *conf) {
-    dn_status status = try_batches(conf);
+    dn_status status = DN_RETRY;
+    for (int n = conf->group ? 1 : DEVICE_THREADS; n > 0 && status == DN_RETRY; n--) {
+        status = try_batches(conf, n);
+    }
     if (status == DN_RETRY) {
         conf->max_tokens /= 2;
         dn_log(DN_LOG_WARN, "micro-batches of %lld tokens instead of twice as many: %s",
                (long long)conf->max_tokens, dn_failure_last()->text);
-        status = try_batches(conf);
+        status = try_batches(conf, 1);
     }
     return status == DN_OK ? DN_OK : DN_FATAL;
 }
@@ -165,12 +183,11 @@ static dn_status open_model(dn_scorer_conf *conf) {
     const dn_kernels *kernels;
     bool chosen = conf->max_tokens == 0;
     DN_TRY(dn_kernels_select(word_or_null(conf->backend), &kernels));
-    conf->on_device = kernels->device != NULL;
-    choose_sizes(conf, conf->on_device);
+    choose_sizes(conf, kernels->device != NULL);
     DN_TRY(dn_model_open_part(conf->path, kernels, conf->group, &conf->model));
     int longest = dn_model_describe(conf->model)->longest;
     conf->max_tokens = chosen && conf->max_tokens < longest ? longest : conf->max_tokens;
-    return conf->on_device ? fit_device(conf) : DN_OK;
+    return kernels->device ? fit_device(conf) : DN_OK;
 }
 
 static dn_status bind_languages(dn_scorer_conf *conf, const dn_schema *schema) {
@@ -246,16 +263,10 @@ static dn_status connect_model(void *conf_) {
     return dn_model_connect(conf->model);
 }
 
-/** A device computes, and a thread only fills its batches and takes their scores, while lanes keep
- * it busy. One thread would do for full batches of tweets; a second covers for it where texts are
- * short or the model small, and while it sleeps or delivers. More only hold open batches and
- * workspaces of their own: sixteen cost half as much CPU time again a text as one, in batches that
- * were 88 % full instead of 99 (1 M tweets on tests/gpu, kernels that take no time). A cascade is
- * work of the threads. */
+/** A cascade is work of the threads, wherever the model is. */
 static int threads_of_use(const void *conf_, int cores) {
-    enum { DEVICE_THREADS = 2 };
     const dn_scorer_conf *conf = conf_;
-    return conf->on_device && !conf->cascade ? DEVICE_THREADS : cores;
+    return conf->device_threads && !conf->cascade ? conf->device_threads : cores;
 }
 
 static dn_status bind_none(void *conf_, const dn_bind *bind) {

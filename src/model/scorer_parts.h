@@ -16,11 +16,11 @@ typedef struct dn_scorer_conf {
     char *name, *path, *ids, *prefix, *backend, *language, *cascade_dir, *text;
     dn_list languages;
     int64_t max_tokens, max_rows, deadline_ns, slo_ns, reuse_bytes;
-    int ids_field;   /**< -1: no tokeniser in this pipeline; its rows count no tokens */
-    dn_comm *group;  /**< ranks that the model is split over, NULL: it is not */
-    dn_model *model; /**< NULL: the scorer `none` */
-    bool on_device;  /**< its passes */
-    dn_reuse *reuse; /**< NULL: off */
+    int ids_field;      /**< -1: no tokeniser in this pipeline; its rows count no tokens */
+    dn_comm *group;     /**< ranks that the model is split over, NULL: it is not */
+    dn_model *model;    /**< NULL: the scorer `none` */
+    int device_threads; /**< that have room on its device; 0: the host computes */
+    dn_reuse *reuse;    /**< NULL: off */
     int width, token_width, n_heads;
     dn_languages served; /**< those of the job file, or the model's own */
     dn_language_gate gate;

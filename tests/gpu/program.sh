@@ -51,16 +51,18 @@ dunlin=$tmp/on_one_core
 printf '#!/bin/sh\nexec taskset -c %s %s "$@"\n' "$first_core" "$program" >"$dunlin"
 chmod +x "$dunlin"
 threads=(check jobs/tweets.yaml --set output="$tmp/o" --set enrich.model.tokens=512)
-expect 0 '^ok  threads +enrich: 1 text, 2 model, 24 chunks' '' "${threads[@]}"
-expect 0 '^ok  threads +enrich: 1 text, 1 model, 20 chunks' '' "${threads[@]}" --set enrich.model.backend=cpu
-expect 0 '^ok  threads +enrich: 1 text, 5 model, 36 chunks' '' "${threads[@]}" --set model_threads=5
+expect 0 '^ok  threads +enrich: 1 text, 2 model, 24 chunks' idle=1 "${threads[@]}"
+expect 0 '^ok  threads +enrich: 1 text, 1 model, 20 chunks' idle=1 "${threads[@]}" --set enrich.model.backend=cpu
+expect 0 '^ok  threads +enrich: 1 text, 5 model, 36 chunks' idle=1 "${threads[@]}" --set model_threads=5
 dunlin=$program
 
-# Too little memory for the batch, seen at the start: once a smaller one, also where only its passes lack room; then the end.
+# Too little memory for two threads' batches, seen at the start: one's. For that: once a smaller one, also where only its passes lack room; then the end.
 tiny=(--set enrich.model.path="$model" --set enrich.tokenise.vocabulary="$model" --set enrich.model.backend=cuda)
 tiny+=(--set enrich.model.tokens=8192 --set output="$tmp/o")
 expect 0 '^ok  model' 'memory=110' check jobs/tweets.yaml "${tiny[@]}"
 ! grep -q 'micro-batches of' "$tmp/out" || { echo "a smaller batch where there was room"; fails=1; }
+expect 0 '^ok  threads +enrich: [0-9]+ text, 1 model' 'memory=150 idle=1' check jobs/tweets.yaml "${tiny[@]}"
+expect 0 '^ok  threads +enrich: [0-9]+ text, 2 model' 'memory=220 idle=1' check jobs/tweets.yaml "${tiny[@]}"
 expect 0 'warn +micro-batches of 4096 tokens.* 33 MiB of workspace: .* of 99 MiB' 'memory=99' check jobs/tweets.yaml "${tiny[@]}"
 expect 0 'warn +micro-batches of 4096 tokens.* 1 MiB of activations: 0 of 100 MiB' 'memory=100' check jobs/tweets.yaml "${tiny[@]}"
 expect 71 'E1502 .*Test H200 at 0000:18:00.0.* 33 MiB of workspace: .* of 97 MiB' 'memory=97' check jobs/tweets.yaml "${tiny[@]}"

@@ -224,11 +224,11 @@ CASE(a_scorer_may_be_closed_with_batches_under_way) {
 }
 
 CASE(a_device_has_two_threads_and_a_cascade_those_of_the_cores) {
-    dn_scorer_conf conf = {.on_device = true};
+    dn_scorer_conf conf = {.device_threads = 2};
     EXPECT_INT(dn_scorer_model.threads(&conf, 16), 2);
     conf.cascade = (dn_cascade *)&conf;
     EXPECT_INT(dn_scorer_model.threads(&conf, 16), 16);
-    conf = (dn_scorer_conf){.on_device = false};
+    conf = (dn_scorer_conf){.device_threads = 0};
     EXPECT_INT(dn_scorer_model.threads(&conf, 16), 16);
 }
 

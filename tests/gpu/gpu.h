@@ -17,7 +17,7 @@ typedef struct test_gpu {
     int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
     int lasts; /**< nonzero: it does so when it is run once more than that many times */
     int wrong; /**< nonzero: matrix products give numbers that are too large */
-    int idle;  /**< nonzero: kernels take no time and write nothing, memory begins as zeros */
+    int idle;  /**< nonzero: kernels take no time and write nothing; all memory begins as scores */
     int late;  /**< nonzero: streams do nothing before somebody waits for it */
 
     /* what happened */

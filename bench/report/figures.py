@@ -7,7 +7,7 @@ from measures import FATES, cpu_list
 from svg import Drawing, Plot
 
 STATES = ("busy", "blocked", "starved", "other")
-CREW_NAMES = {"poll": "poll", "text": "text workers", "model": "model", "prepare": "records", "sink": "sink"}
+CREW_NAMES = {"poll": "poll", "text": "text workers", "model": "model", "prepare": "records", "sink": "sinks"}
 FATE_NAMES = {"rows_out": "rows out", "repeats_dropped": "repeats dropped", "filtered": "filtered", "dead_letters": "dead letters"}
 N_COLOURS = 8
 PERCENTILE_ROOM = 14  # half the width of "p99"

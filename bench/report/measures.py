@@ -261,11 +261,13 @@ def lanes_of(run, pipeline):
     wall = sum(walls.values()) / len(walls) if walls else run.seconds
     for i, crew in enumerate(order):
         own = [part for part in parts if part["crew"] == crew]
-        threads = (sum if crew == "model" else max)(part["threads"] for part in own)
+        threads = sum(part["threads"] for part in own) if crew in ("model", "sink") else max(part["threads"] for part in own)
+        threads -= own[-1]["threads"] if crew == "sink" else 0  # the dead letters are the first sink's
         time = max(threads * wall, 1e-9)
         after = order[i + 1] if i + 1 < len(order) else None
-        empties = {"text": ["text", "ordered"], "model": models}
-        fills = models[:1] if after == "model" else empties.get(after, [after])
+        empties = {"text": ["text", "ordered"], "model": models, "sink": [q[0] for q in queues.values() if q[0].startswith("sink")]}
+        firsts = {"model": models[:1], "sink": ["sink"]}
+        fills = firsts.get(after, empties.get(after, [after]))
         fills += models[1:] if crew == "model" else []
         into = [q for q in queues.values() if q[0] in empties.get(crew, [crew])]
         out = [q for q in queues.values() if q[0] in fills]

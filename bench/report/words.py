@@ -71,7 +71,7 @@ def drift(column):
 # name, as the subject of a sentence: limit(s), was or were
 CREWS = {"poll": ("the poll thread", "limits", "It was"), "text": ("the text workers", "limit", "They were"),
          "model": ("the model", "limits", "It was"), "prepare": ("the threads that make records", "limit", "They were"),
-         "sink": ("the sink thread", "limits", "It was")}
+         "sink": ("the sink threads", "limit", "They were")}
 
 
 def contention(busy_s, cpu_s):

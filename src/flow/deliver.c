@@ -1,4 +1,4 @@
-/** The sink thread: order, write, count, commit. */
+/** The sink threads: order, write, commit; the last one counts. */
 #include "base/clock.h"
 #include "flow/pipeline_parts.h"
 
@@ -37,14 +37,12 @@ static void count_fates(dn_pipeline *pipeline, const dn_chunk *chunk) {
     }
 }
 
-/* The sinks' numbers are the sink thread's alone; others read this copy. */
-static void note_sinks(dn_pipeline *pipeline) {
-    dn_sink_stats stats[DN_MAX_SINKS] = {{0}};
-    for (int i = 0; i < pipeline->plan->n_sinks; i++) {
-        pipeline->plan->sink[i]->stats(pipeline->sink[i], &stats[i]);
-    }
+/* A sink's numbers are its thread's alone; others read this copy. */
+static void note_sink(dn_pipeline *pipeline, int i) {
+    dn_sink_stats stats = {0};
+    pipeline->plan->sink[i]->stats(pipeline->sink[i], &stats);
     pthread_mutex_lock(&pipeline->lock);
-    memcpy(pipeline->sink_stats, stats, sizeof stats);
+    pipeline->sink_stats[i] = stats;
     pthread_mutex_unlock(&pipeline->lock);
 }
 
@@ -56,23 +54,21 @@ static dn_status write_one(dn_part_meter *meter, const dn_sink_ops *ops, dn_sink
     return DN_OK;
 }
 
-/* Tells the source the lowest cursor of the sinks, where it has moved. */
-static void report_cursors(dn_pipeline *pipeline) {
+/* Keeps what sink i has made durable, and tells the source the lowest cursor of all sinks, where it
+ * has moved. */
+static void report_cursors(dn_pipeline *pipeline, int i) {
     const dn_pipeline_plan *plan = pipeline->plan;
-    if (!plan->source->committed) {
-        return;
-    }
+    pthread_mutex_lock(&pipeline->cursors_lock);
     for (int p = pipeline->env.rank; p < pipeline->n_partitions; p += pipeline->env.size) {
-        int64_t lowest = INT64_MAX;
-        for (int i = 0; i < plan->n_sinks; i++) {
-            int64_t cursor = plan->sink[i]->cursor(pipeline->sink[i], p);
-            lowest = cursor < lowest ? cursor : lowest;
-        }
-        if (lowest != DN_CURSOR_NONE && lowest > pipeline->reported[p]) {
+        pipeline->cursor[i * pipeline->n_partitions + p] =
+            plan->sink[i]->cursor(pipeline->sink[i], p);
+        int64_t lowest = dn_pipeline_lowest_cursor(pipeline, p);
+        if (plan->source->committed && lowest > pipeline->reported[p]) {
             pipeline->reported[p] = lowest;
             plan->source->committed(pipeline->source, p, lowest);
         }
     }
+    pthread_mutex_unlock(&pipeline->cursors_lock);
 }
 
 static dn_status commit_one(dn_part_meter *meter, const dn_sink_ops *ops, dn_sink *sink,
@@ -106,32 +102,22 @@ static dn_status commit(dn_pipeline *pipeline, int i, int32_t partition) {
     }
     DN_TRY(commit_letters(pipeline, partition));
     DN_TRY(commit_one(&pipeline->sink_meter[i], plan->sink[i], pipeline->sink[i], partition));
-    report_cursors(pipeline);
-    note_sinks(pipeline);
+    report_cursors(pipeline, i);
+    note_sink(pipeline, i);
     return DN_OK;
 }
 
-static dn_status commit_due(dn_pipeline *pipeline) {
-    const dn_pipeline_plan *plan = pipeline->plan;
-    for (int i = 0; i < plan->n_sinks; i++) {
-        int32_t partition;
-        while ((partition = plan->sink[i]->due(pipeline->sink[i], dn_mono_ns())) !=
-               DN_NOTHING_DUE) {
-            DN_TRY(commit(pipeline, i, partition));
-        }
+static dn_status commit_due(dn_pipeline *pipeline, int i) {
+    const dn_sink_ops *ops = pipeline->plan->sink[i];
+    int32_t partition;
+    while ((partition = ops->due(pipeline->sink[i], dn_mono_ns())) != DN_NOTHING_DUE) {
+        DN_TRY(commit(pipeline, i, partition));
     }
     return DN_OK;
 }
 
-static dn_status commit_all(dn_pipeline *pipeline) {
-    for (int i = 0; i < pipeline->plan->n_sinks; i++) {
-        DN_TRY(commit(pipeline, i, DN_ALL_PARTITIONS));
-    }
-    return DN_OK;
-}
-
-/* Ends the run when too many records are bad. What was delivered is committed first, so that the
- * letters can be read. */
+/* Ends the run when too many records are bad; their letters are made durable first, so that they
+ * can be read. */
 static dn_status check_bad_share(dn_pipeline *pipeline) {
     int64_t records = 0;
     for (int i = 0; i < DN_FATES; i++) {
@@ -141,7 +127,7 @@ static dn_status check_bad_share(dn_pipeline *pipeline) {
     if (records < BAD_GRACE || (double)dead <= pipeline->plan->max_bad * (double)records) {
         return DN_OK;
     }
-    DN_TRY(commit_all(pipeline));
+    DN_TRY(commit_letters(pipeline, DN_ALL_PARTITIONS));
     return DN_FAIL(TOO_MANY_BAD,
                    "pipeline %s: %lld of the first %lld records are bad, more than max_bad allows "
                    "(%.3g %%); their reasons "
@@ -158,54 +144,68 @@ static dn_status write_letters(dn_pipeline *pipeline, const dn_chunk *chunk) {
     return status;
 }
 
-static dn_status deliver(dn_pipeline *pipeline, dn_chunk *chunk) {
-    const dn_pipeline_plan *plan = pipeline->plan;
-    if (chunk->n_letters) {
-        DN_TRY(write_letters(pipeline, chunk));
-    }
-    for (int i = 0; i < plan->n_sinks; i++) {
-        DN_TRY(write_one(&pipeline->sink_meter[i], plan->sink[i], pipeline->sink[i], chunk,
-                         chunk->n_sel));
-    }
+/* What all sinks have. */
+static dn_status finish(dn_pipeline *pipeline, dn_chunk *chunk) {
     count_fates(pipeline, chunk);
     count_latency(pipeline, chunk);
-    note_sinks(pipeline);
     dn_ring_push(pipeline->free_chunks, chunk, -1);
     return check_bad_share(pipeline);
 }
 
-static dn_status deliver_in_order(dn_pipeline *pipeline, dn_reorder *reorder, dn_chunk *chunk) {
+static dn_status deliver(dn_crew *crew, dn_chunk *chunk) {
+    const dn_station *station = crew->station;
+    dn_pipeline *pipeline = station->pipeline;
+    int i = station->sink;
+    if (i == 0 && chunk->n_letters) {
+        DN_TRY(write_letters(pipeline, chunk));
+    }
+    DN_TRY(write_one(&pipeline->sink_meter[i], pipeline->plan->sink[i], pipeline->sink[i], chunk,
+                     chunk->n_sel));
+    note_sink(pipeline, i);
+    if (!station->next) {
+        return finish(pipeline, chunk);
+    }
+    dn_status status = dn_ring_push(station->next->in, chunk, -1);
+    return status == DN_ABORT ? DN_OK : status;
+}
+
+static dn_status deliver_in_order(dn_crew *crew, dn_chunk *chunk) {
+    dn_reorder *reorder = crew->station->reorder;
+    if (!reorder) {
+        return deliver(crew, chunk);
+    }
     dn_reorder_put(reorder, chunk);
     for (dn_chunk *due; (due = dn_reorder_take(reorder));) {
-        DN_TRY(deliver(pipeline, due));
+        DN_TRY(deliver(crew, due));
     }
     return DN_OK;
 }
 
 void *dn_sink_body(void *arg) {
     dn_crew *crew = arg;
-    dn_pipeline *pipeline = crew->station->pipeline;
+    const dn_station *station = crew->station;
+    dn_pipeline *pipeline = station->pipeline;
     dn_status status = DN_OK;
     bool end = false;
     while (status == DN_OK && !end && !atomic_load(&pipeline->aborted)) {
         void *chunk;
-        dn_status popped = dn_ring_pop(crew->station->in, COMMIT_CHECK_NS, &chunk);
+        dn_status popped = dn_ring_pop(station->in, COMMIT_CHECK_NS, &chunk);
         end = popped == DN_ABORT;
         if (popped == DN_OK) {
-            status = deliver_in_order(pipeline, crew->station->reorder, chunk);
+            status = deliver_in_order(crew, chunk);
         }
         if (status == DN_OK && !end) {
-            status = commit_due(pipeline);
+            status = commit_due(pipeline, station->sink);
         }
     }
     if (status == DN_OK && !atomic_load(&pipeline->aborted)) {
-        status = commit_all(pipeline);
+        status = commit(pipeline, station->sink, DN_ALL_PARTITIONS);
     }
     if (status != DN_OK) {
         dn_pipeline_fail(pipeline, status);
     }
     dn_crew_leave(crew);
-    if (pipeline->env.ended) {
+    if (!station->next && pipeline->env.ended) {
         pipeline->env.ended(pipeline->env.ended_ctx);
     }
     return NULL;

@@ -119,16 +119,25 @@ static dn_status open_sinks(dn_pipeline *pipeline) {
     return plan->letters->open(plan->letters_conf, &pipeline->letters_env, &pipeline->letters);
 }
 
+int64_t dn_pipeline_lowest_cursor(const dn_pipeline *pipeline, int partition) {
+    int64_t lowest = INT64_MAX;
+    for (int i = 0; i < pipeline->plan->n_sinks; i++) {
+        int64_t cursor = pipeline->cursor[i * pipeline->n_partitions + partition];
+        lowest = cursor < lowest ? cursor : lowest;
+    }
+    return lowest;
+}
+
 /* Each partition begins at the lowest cursor of the sinks; a sink without one wants the whole. */
 static void find_start(dn_pipeline *pipeline) {
     const dn_pipeline_plan *plan = pipeline->plan;
     for (int p = 0; p < pipeline->n_partitions; p++) {
-        int64_t lowest = INT64_MAX;
-        for (int i = 0; i < plan->n_sinks && p % pipeline->env.size == pipeline->env.rank; i++) {
-            int64_t cursor = plan->sink[i]->cursor(pipeline->sink[i], p);
-            lowest = cursor < lowest ? cursor : lowest;
+        bool own = p % pipeline->env.size == pipeline->env.rank;
+        for (int i = 0; i < plan->n_sinks; i++) {
+            pipeline->cursor[i * pipeline->n_partitions + p] =
+                own ? plan->sink[i]->cursor(pipeline->sink[i], p) : DN_CURSOR_NONE;
         }
-        pipeline->start[p] = lowest == INT64_MAX ? DN_CURSOR_NONE : lowest;
+        pipeline->start[p] = dn_pipeline_lowest_cursor(pipeline, p);
         pipeline->reported[p] = pipeline->start[p];
     }
 }
@@ -158,7 +167,7 @@ static dn_station *add_station(dn_pipeline *pipeline, const char *name, void *(*
                                int n_crew, bool ordered) {
     dn_station *station = &pipeline->station[pipeline->n_stations++];
     station->pipeline = pipeline;
-    station->name = name;
+    snprintf(station->name, sizeof station->name, "%s", name);
     station->in = dn_ring_new(RING_CHUNKS);
     station->body = body;
     station->n_crew = n_crew;
@@ -205,6 +214,17 @@ static void add_prepare_station(dn_pipeline *pipeline) {
     }
 }
 
+/** The first restores the order of each partition's chunks, and the others get them in it. */
+static void add_sink_stations(dn_pipeline *pipeline) {
+    for (int i = 0; i < pipeline->plan->n_sinks; i++) {
+        dn_station *station = add_station(pipeline, "sink", dn_sink_body, 1, i == 0);
+        station->sink = i;
+        if (i > 0) {
+            snprintf(station->name, sizeof station->name, "sink%d", i + 1);
+        }
+    }
+}
+
 static dn_status open_workers(dn_station *station) {
     for (int c = 0; c < station->n_crew; c++) {
         for (int i = 0; i < station->n_steps; i++) {
@@ -238,7 +258,7 @@ static dn_status open_stations(dn_pipeline *pipeline) {
         DN_TRY(add_model_station(pipeline, i));
     }
     add_prepare_station(pipeline);
-    add_station(pipeline, "sink", dn_sink_body, 1, true);
+    add_sink_stations(pipeline);
     for (int i = 0; i < pipeline->n_stations; i++) {
         DN_TRY(open_workers(&pipeline->station[i]));
     }
@@ -285,6 +305,8 @@ static dn_status open_parts(dn_pipeline *pipeline) {
                      plan->name, plan->source->name));
     pipeline->start = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->start);
     pipeline->reported = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->reported);
+    pipeline->cursor =
+        dn_alloc_array((size_t)(plan->n_sinks * pipeline->n_partitions), sizeof *pipeline->cursor);
     pipeline->sequence = dn_alloc_array((size_t)pipeline->n_partitions, sizeof *pipeline->sequence);
     find_tokens(pipeline);
     pipeline->labels = dn_labels_new(&plan->schema, pipeline->env.window_rows, pipeline->env.window,
@@ -305,6 +327,7 @@ dn_status dn_pipeline_open(const dn_pipeline_plan *plan, const dn_pipeline_env *
     pipeline->env = *env;
     pthread_mutex_init(&pipeline->lock, NULL);
     pthread_mutex_init(&pipeline->letters_lock, NULL);
+    pthread_mutex_init(&pipeline->cursors_lock, NULL);
     pipeline->source_stats = (dn_source_stats){.total_records = -1, .lag = -1};
     dn_status status = env->follows ? open_follower(pipeline) : open_parts(pipeline);
     if (status != DN_OK) {
@@ -468,8 +491,10 @@ void dn_pipeline_close(dn_pipeline *pipeline) {
     dn_ring_free(pipeline->free_chunks);
     free(pipeline->start);
     free(pipeline->reported);
+    free(pipeline->cursor);
     free(pipeline->sequence);
     pthread_mutex_destroy(&pipeline->lock);
     pthread_mutex_destroy(&pipeline->letters_lock);
+    pthread_mutex_destroy(&pipeline->cursors_lock);
     free(pipeline);
 }

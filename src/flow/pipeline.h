@@ -2,14 +2,15 @@
 #define DN_FLOW_PIPELINE_H
 /** One pipeline of a rank: who owns a chunk when.
  *
- *    free ring ─▶ poll thread ─▶ station ─▶ ... ─▶ model threads ─▶ prepare ─▶ sink thread ─▶ free
+ *    free ring ─▶ poll thread ─▶ station ─▶ ... ─▶ model threads ─▶ prepare ─▶ sink threads ─▶ free
  *                                text workers      one scorer each  for sinks  reorder, write,
  *                                or one ordered                                count, commit
  *
  * A station is a ring and the threads that empty it: a run of pure stages has `text_threads` of
  * them, a run of ordered stages one, behind a reorder queue, model i `model_threads[i]`. A chunk
  * visits the models one after the other; each fills its own columns. What sinks prepare is made
- * behind the models, by `text_threads` threads again. The free ring holds all chunks
+ * behind the models, by `text_threads` threads again. Each sink has a thread, and a chunk visits
+ * them in turn: the first has the reorder queue, the last counts. The free ring holds all chunks
  * that are not under way: when it is empty, the poll thread waits, and that is all the
  * back-pressure there is.
  *
@@ -61,14 +62,14 @@ typedef struct dn_pipeline_env {
     dn_batch_listener *batch; /**< called by model thread `event->thread`, or NULL */
     void *batch_ctx;
     int64_t window_rows;      /**< of the windows of labels */
-    dn_labels_window *window; /**< called by the sink thread, or NULL */
+    dn_labels_window *window; /**< called by the last sink's thread, or NULL */
     void *window_ctx;
-    /** Called by the sink thread before each commit: what the records come from must be durable
-     * first (the dead letters of a pipeline that feeds this one through memory, which is read again
-     * only from this one's cursors). NULL: nothing. */
+    /** Called by a sink's thread before each of its commits: what the records come from must be
+     * durable first (the dead letters of a pipeline that feeds this one through memory, which is
+     * read again only from this one's cursors). NULL: nothing. */
     dn_status (*before_commit)(void *ctx);
     void *before_commit_ctx;
-    void (*ended)(void *ctx); /**< called once by the sink thread when everything is durable or
+    void (*ended)(void *ctx); /**< called once by a sink's thread when everything is durable or
                                  failed; or NULL */
     void *ended_ctx;
 } dn_pipeline_env;
@@ -133,7 +134,7 @@ typedef struct dn_part_stats {
 
 enum {
     DN_MAX_PARTS = DN_MAX_STAGES + DN_MAX_SCORERS + 2 * DN_MAX_SINKS + 2, /* poll and letters */
-    DN_MAX_RINGS = DN_MAX_STAGES + DN_MAX_SCORERS + 3, /* free, prepare and sink */
+    DN_MAX_RINGS = DN_MAX_STAGES + DN_MAX_SCORERS + DN_MAX_SINKS + 2,     /* free and prepare */
 };
 
 typedef struct dn_ring_row {

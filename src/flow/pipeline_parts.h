@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 
 enum {
-    DN_MAX_STATIONS = DN_MAX_STAGES + DN_MAX_SCORERS + 2, /* prepare and sink */
+    DN_MAX_STATIONS = DN_MAX_STAGES + DN_MAX_SCORERS + 1 + DN_MAX_SINKS, /* 1: prepare */
     DN_MAX_STEPS = DN_MAX_STAGES > DN_MAX_SINKS ? DN_MAX_STAGES : DN_MAX_SINKS,
 };
 
@@ -41,13 +41,13 @@ typedef struct dn_crew {
 /** A ring and the threads that empty it into the next station's ring. */
 struct dn_station {
     dn_pipeline *pipeline;
-    const char *name;
+    char name[DN_PART_NAME];
     dn_ring *in;
-    dn_station *next; /**< NULL: the last, the sinks */
+    dn_station *next; /**< NULL: the last, a sink's */
     int n_steps;
     dn_step step[DN_MAX_STEPS];
-    int scorer;          /**< of a model's station: which */
-    dn_reorder *reorder; /**< ordered stages and sinks; NULL otherwise */
+    int scorer, sink;    /**< of a model's or a sink's station: which */
+    dn_reorder *reorder; /**< ordered stages and the first sink; NULL otherwise */
     void *(*body)(void *crew);
     int n_crew;
     dn_crew *crew;
@@ -66,12 +66,14 @@ struct dn_pipeline {
     dn_sink *sink[DN_MAX_SINKS];
     dn_sink *letters;
     pthread_mutex_t
-        letters_lock;    /**< of `letters`: its own sink thread and a reader's that commits */
-    int64_t *start;      /**< [n_partitions] */
-    int64_t *reported;   /**< [n_partitions] lowest cursor last told to the source */
-    uint64_t *sequence;  /**< [n_partitions] of the next chunk: poll thread */
-    dn_labels *labels;   /**< sink thread */
-    int n_tokens_fields; /**< columns "tokens", "tokens.NAME" */
+        letters_lock; /**< of `letters`: the sink threads, also a reader's that commits */
+    int64_t *start;   /**< [n_partitions] */
+    pthread_mutex_t cursors_lock; /**< of the next two */
+    int64_t *cursor;              /**< [n_sinks * n_partitions] what each sink has made durable */
+    int64_t *reported;            /**< [n_partitions] lowest cursor last told to the source */
+    uint64_t *sequence;           /**< [n_partitions] of the next chunk: poll thread */
+    dn_labels *labels;            /**< the last sink's thread */
+    int n_tokens_fields;          /**< columns "tokens", "tokens.NAME" */
     int tokens_field[DN_MAX_FIELDS];
     dn_chunk **chunk;
     dn_ring *free_chunks;
@@ -85,12 +87,12 @@ struct dn_pipeline {
     dn_status status;        /**< first failure */
     dn_failure failure;
     dn_source_stats source_stats;           /**< as the poll thread saw them last */
-    dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sink thread saw them last */
+    dn_sink_stats sink_stats[DN_MAX_SINKS]; /**< as the sinks' threads saw them last */
     dn_part_meter poll_meter, stage_meter[DN_MAX_STAGES], model_meter[DN_MAX_SCORERS],
         prepare_meter[DN_MAX_SINKS], sink_meter[DN_MAX_SINKS], letters_meter;
     _Atomic int64_t fate[DN_FATES], tokens, texts_cut, undecided;
     _Atomic int64_t foreign_rows, foreign_tokens, linear_rows, linear_tokens;
-    dn_pipeline_latency latency; /**< sink thread */
+    dn_pipeline_latency latency; /**< the last sink's thread */
 };
 
 /** Adds one chunk's work to a meter. */
@@ -108,6 +110,10 @@ void dn_pipeline_fail(dn_pipeline *pipeline, dn_status status);
 /** The same without stopping: the source is at an end that is no good one, and all that it gave
  * goes on to be committed. */
 void dn_pipeline_fail_at_end(dn_pipeline *pipeline, dn_status status);
+
+/** The lowest durable cursor of the sinks, DN_CURSOR_NONE where one has none. thread: the holder of
+ * cursors_lock */
+int64_t dn_pipeline_lowest_cursor(const dn_pipeline *pipeline, int partition);
 
 /** Thread bodies. */
 void *dn_poll_body(void *pipeline);

@@ -4,10 +4,9 @@
  * its data: a restart begins at the lowest cursor of the pipeline's sinks and each sink drops what
  * lies below its own.
  *
- * Called by the pipeline's sink thread only, except cursor(), which is called once before. Order
- * for a chunk: write to every sink; then, for each sink that is due, the dead letters are made
- * durable first, then commit of the sink. So a durable cursor proves that the dead letters below it
- * are durable too. */
+ * Called by the sink's own thread only, before which cursor() is called once. Order for a chunk:
+ * its dead letters are written, then it visits the sinks in turn. Before a sink's commit the dead
+ * letters are made durable, so a durable cursor proves that those below it are durable too. */
 #include "flow/source.h"
 
 typedef struct dn_sink dn_sink;

@@ -58,8 +58,8 @@ struct dn_source_ops {
      * payload_bytes; the pipeline sets sequence. Records that are bad already (CSV syntax) are
      * appended and buried. blocks  up to timeout_ns */
     dn_status (*poll)(dn_source *source, int64_t timeout_ns, dn_chunk *chunk, dn_poll *what);
-    /** All sinks hold everything of the partition below `next`. NULL: not interested. thread: sink
-     * thread */
+    /** All sinks hold everything of the partition below `next`. NULL: not interested. thread: one
+     * sink's at a time */
     void (*committed)(dn_source *source, int32_t partition, int64_t next);
     void (*stats)(const dn_source *source, dn_source_stats *stats);
     /** Records of a partition that are there and not read yet, -1 unknown. NULL: unknown. thread:

@@ -121,7 +121,7 @@ static void sink_crash(rig_sink *sink) {
     sink->n = sink->durable;
     sink->aborts_left = 0;
     memcpy(sink->pending, sink->cursor, sizeof sink->pending);
-    memset(sink->undone, 0, sizeof sink->undone);
+    rig_forget_undone(sink);
 }
 
 void rig_crash(flow_rig *rig) {

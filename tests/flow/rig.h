@@ -42,7 +42,8 @@ typedef struct rig_sink {
     int n, durable;
     rig_row row[RIG_ROWS_MAX];
     int64_t pending[RIG_PARTITIONS], cursor[RIG_PARTITIONS];
-    int64_t undone[RIG_PARTITIONS]; /**< letters written to it and not durable */
+    _Atomic int64_t undone[RIG_PARTITIONS]; /**< letters: 1 + the first offset that is not durable,
+                                               0 none */
     int commits, aborts_left, chunks_since;
 } rig_sink;
 
@@ -87,6 +88,9 @@ void rig_free(flow_rig *rig);
 
 /** Fails when the rig's script says so. */
 dn_status rig_step(flow_rig *rig, rig_place place);
+
+/** All letters are durable. */
+void rig_forget_undone(rig_sink *letters);
 
 int64_t rig_value(int32_t partition, int64_t offset);
 bool rig_is_bad(const flow_rig *rig, int64_t value);

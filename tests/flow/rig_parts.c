@@ -368,7 +368,8 @@ static int32_t sink_due(const dn_sink *sink, int64_t mono_ns) {
 
 static void note_late_letters(rig_sink *store) {
     for (int p = 0; p < RIG_PARTITIONS; p++) {
-        if (store->rig->letters.undone[p] && store->pending[p] > store->cursor[p]) {
+        int64_t undone = atomic_load(&store->rig->letters.undone[p]);
+        if (undone && undone <= store->pending[p]) {
             atomic_fetch_add(&store->rig->letters_late, 1);
         }
     }
@@ -418,13 +419,21 @@ const dn_sink_ops rig_preparing_sinks = {.name = "preparing",
                                          .stats = sink_stats,
                                          .close = sink_close};
 
+void rig_forget_undone(rig_sink *letters) {
+    for (int p = 0; p < RIG_PARTITIONS; p++) {
+        atomic_store(&letters->undone[p], 0);
+    }
+}
+
 static dn_status letters_write(dn_sink *sink, const dn_chunk *chunk) {
     rig_sink *store = sink->store;
     DN_TRY(rig_step(store->rig, RIG_LETTERS_WRITE));
     for (uint32_t i = 0; i < chunk->n_letters; i++) {
         keep_row(store, chunk, chunk->letters[i].row);
     }
-    store->undone[chunk->partition] += chunk->n_letters;
+    if (atomic_load(&store->undone[chunk->partition]) == 0) {
+        atomic_store(&store->undone[chunk->partition], chunk->offset[chunk->letters[0].row] + 1);
+    }
     store->pending[chunk->partition] = chunk->next;
     return DN_OK;
 }
@@ -440,7 +449,7 @@ static dn_status letters_commit(dn_sink *sink, int32_t partition) {
     (void)partition;
     DN_TRY(rig_step(store->rig, RIG_LETTERS_COMMIT));
     memcpy(store->cursor, store->pending, sizeof store->cursor);
-    memset(store->undone, 0, sizeof store->undone);
+    rig_forget_undone(store);
     store->durable = store->n;
     store->commits++;
     return DN_OK;

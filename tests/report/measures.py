@@ -112,7 +112,7 @@ def verdicts():
     limits = [lane("poll", 0.1, 0.8), lane("text", 0.2, 0.7), lane("model", 0.97), lane("sink", 0.05, 0, 0.9)]
     equal("the model", words.verdict("enrich", limits, 0.5),
           ("The model limits enrich", "It was busy 97 % of the time. Meanwhile: the poll thread blocked 80 %, the text workers blocked 70 % "
-           "and the sink thread starved 90 % of the time."))
+           "and the sink threads starved 90 % of the time."))
     equal("the input", words.verdict("p", [lane("poll", 0.02, 0, 0.9), lane("sink", 0.1)], 0.1)[0], "p waited for its input")
     equal("the cores", words.verdict("p", [lane("poll", 0.1, 0.5), lane("text", 0.5)], 0.93)[0], "The cores limit p")
     equal("nothing", words.verdict("p", [lane("poll", 0.1, 0.1), lane("text", 0.5)], 0.3)[0], "No part of p is at its limit")

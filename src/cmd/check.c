@@ -100,6 +100,9 @@ static void say_threads(const dn_job *job) {
         for (int k = 0; k < plan->n_scorers; k++) {
             fprintf(stderr, "%d %s, ", plan->model_threads[k], plan->scorer_name[k]);
         }
+        if (plan->prepare_threads) {
+            fprintf(stderr, "%d for records, ", plan->prepare_threads);
+        }
         fprintf(stderr, "%d chunks\n", plan->n_chunks);
     }
 }

@@ -205,9 +205,9 @@ static void add_prepare_station(dn_pipeline *pipeline) {
     dn_station *station = NULL;
     for (int i = 0; i < plan->n_sinks; i++) {
         if (plan->sink[i]->prepare) {
-            station =
-                station ? station
-                        : add_station(pipeline, "prepare", dn_text_body, plan->text_threads, false);
+            station = station ? station
+                              : add_station(pipeline, "prepare", dn_text_body,
+                                            plan->prepare_threads, false);
             station->step[station->n_steps++] =
                 (dn_step){plan->sink[i]->prepare, plan->sink_conf[i], &pipeline->prepare_meter[i]};
         }

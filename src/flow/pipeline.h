@@ -9,7 +9,7 @@
  * A station is a ring and the threads that empty it: a run of pure stages has `text_threads` of
  * them, a run of ordered stages one, behind a reorder queue, model i `model_threads[i]`. A chunk
  * visits the models one after the other; each fills its own columns. What sinks prepare is made
- * behind the models, by `text_threads` threads again. Each sink has a thread, and a chunk visits
+ * behind the models, by `prepare_threads`. Each sink has a thread, and a chunk visits
  * them in turn: the first has the reorder queue, the last counts. The free ring holds all chunks
  * that are not under way: when it is empty, the poll thread waits, and that is all the
  * back-pressure there is.
@@ -44,7 +44,7 @@ typedef struct dn_pipeline_plan {
     void *letters_conf;
     dn_schema schema; /**< made by dn_pipeline_bind */
     bool bound;
-    int text_threads, model_threads[DN_MAX_SCORERS], n_chunks;
+    int text_threads, model_threads[DN_MAX_SCORERS], prepare_threads, n_chunks;
     double max_bad; /**< share of records that may be bad; beyond it the run ends */
 } dn_pipeline_plan;
 

@@ -64,7 +64,7 @@ static void read_parts(dn_pipeline *pipeline, dn_pipeline_stats *stats) {
     }
     for (int i = 0; i < plan->n_sinks; i++) {
         if (plan->sink[i]->prepare) {
-            add_part(stats, plan->sink[i]->prepare->name, one * plan->text_threads,
+            add_part(stats, plan->sink[i]->prepare->name, one * plan->prepare_threads,
                      &pipeline->prepare_meter[i]);
         }
     }

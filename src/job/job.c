@@ -72,7 +72,8 @@ const dn_prop dn_job_props[] = {
      .offset = JOB(text_threads),
      .initial = "0",
      .max = 256,
-     .text = "Text workers of each pipeline; 0: the cores of the rank."},
+     .text = "Text workers of each pipeline, and half as many that make records for topics; 0: "
+             "the cores of the rank."},
     {.name = "model_threads",
      .type = DN_P_COUNT,
      .offset = JOB(model_threads),
@@ -334,28 +335,27 @@ static int threads_of_use(const dn_pipeline_plan *plan, int scorer, int cores) {
     return ops->threads ? ops->threads(plan->scorer_conf[scorer], cores) : cores;
 }
 
-/* Threads that hold a chunk while they work on it. */
-static int count_threads(const dn_pipeline_plan *plan) {
+/* A record costs about half of what the text stages do with its text. */
+static int prepare_threads(const dn_pipeline_plan *plan) {
     bool prepares = false;
-    int threads = plan->text_threads;
-    for (int k = 0; k < plan->n_scorers; k++) {
-        threads += plan->model_threads[k];
-    }
     for (int i = 0; i < plan->n_sinks; i++) {
         prepares = prepares || plan->sink[i]->prepare;
     }
-    return threads + (prepares ? plan->text_threads : 0);
+    return prepares ? (plan->text_threads + 1) / 2 : 0;
 }
 
 void dn_job_set_threads(dn_job *job, int i, int cores, int base, int a_thread) {
     dn_pipeline_plan *plan = &job->pipeline[i];
     const dn_pipeline_conf *conf = dn_job_pipeline_conf(job, i);
     plan->text_threads = first_set(conf->text_threads, job->conf.text_threads, cores);
+    plan->prepare_threads = prepare_threads(plan);
+    int threads = plan->text_threads + plan->prepare_threads;
     for (int k = 0; k < plan->n_scorers; k++) {
         plan->model_threads[k] =
             first_set(conf->model_threads, job->conf.model_threads, threads_of_use(plan, k, cores));
+        threads += plan->model_threads[k];
     }
-    plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * count_threads(plan);
+    plan->n_chunks = conf->chunks > 0 ? (int)conf->chunks : base + a_thread * threads;
 }
 
 dn_status dn_job_bind_one(dn_job *job, int i) {

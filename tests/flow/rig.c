@@ -44,6 +44,7 @@ static void rig_plan(flow_rig *rig, const char *stages, int scorers, int sinks) 
         .letters = &rig_letters,
         .letters_conf = &rig->letters,
         .text_threads = 4,
+        .prepare_threads = 3,
         .n_chunks = 24,
         .max_bad = 1,
     };

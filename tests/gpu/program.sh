@@ -51,9 +51,9 @@ dunlin=$tmp/on_one_core
 printf '#!/bin/sh\nexec taskset -c %s %s "$@"\n' "$first_core" "$program" >"$dunlin"
 chmod +x "$dunlin"
 threads=(check jobs/tweets.yaml --set output="$tmp/o" --set enrich.model.tokens=512)
-expect 0 '^ok  threads +enrich: 1 text, 2 model, 24 chunks' idle=1 "${threads[@]}"
-expect 0 '^ok  threads +enrich: 1 text, 1 model, 20 chunks' idle=1 "${threads[@]}" --set enrich.model.backend=cpu
-expect 0 '^ok  threads +enrich: 1 text, 5 model, 36 chunks' idle=1 "${threads[@]}" --set model_threads=5
+expect 0 '^ok  threads +enrich: 1 text, 2 model, 1 for records, 24 chunks' idle=1 "${threads[@]}"
+expect 0 '^ok  threads +enrich: 1 text, 1 model, 1 for records, 20 chunks' idle=1 "${threads[@]}" --set enrich.model.backend=cpu
+expect 0 '^ok  threads +enrich: 1 text, 5 model, 1 for records, 36 chunks' idle=1 "${threads[@]}" --set model_threads=5
 dunlin=$program
 
 # Too little memory for two threads' batches, seen at the start: one's. For that: once a smaller one, also where only its passes lack room; then the end.

@@ -8,7 +8,7 @@ static const char job_text[] =
     "job: t\npipelines:\n"
     "  enrich:\n    source:\n      corpus: {path: x}\n    stages: [decode, clean, tokenise]\n"
     "    model:\n      - {name: first, path: m}\n      - {name: second, path: n}\n"
-    "    sinks: [rows_h5]\n";
+    "    sinks:\n      - rows_h5\n      - topic: {name: out}\n";
 
 static int two(const void *conf, int cores) {
     (void)conf;
@@ -31,13 +31,13 @@ static dn_status open_with(const char *assignment, dn_job **job) {
 
 static const struct {
     const char *assignment;
-    int text, first, second, chunks;
+    int text, first, second, prepare, chunks;
 } cases[] = {
-    {NULL, 16, 16, 2, 8 + 4 * 34},
-    {"model_threads=3", 16, 3, 3, 8 + 4 * 22},
-    {"enrich.model_threads=5", 16, 5, 5, 8 + 4 * 26},
-    {"text_threads=4", 4, 16, 2, 8 + 4 * 22},
-    {"enrich.chunks=9", 16, 16, 2, 9},
+    {NULL, 16, 16, 2, 8, 8 + 4 * 42},
+    {"model_threads=3", 16, 3, 3, 8, 8 + 4 * 30},
+    {"enrich.model_threads=5", 16, 5, 5, 8, 8 + 4 * 34},
+    {"text_threads=4", 4, 16, 2, 2, 8 + 4 * 24},
+    {"enrich.chunks=9", 16, 16, 2, 8, 9},
 };
 
 CASE(a_number_that_is_given_stays_and_else_each_model_has_what_is_of_use) {
@@ -49,6 +49,7 @@ CASE(a_number_that_is_given_stays_and_else_each_model_has_what_is_of_use) {
         EXPECT(plan->text_threads == cases[i].text);
         EXPECT(plan->model_threads[0] == cases[i].first);
         EXPECT(plan->model_threads[1] == cases[i].second);
+        EXPECT(plan->prepare_threads == cases[i].prepare);
         EXPECT(plan->n_chunks == cases[i].chunks);
         dn_job_close(job);
     }

@@ -27,6 +27,12 @@ typedef struct ceilings {
     double named;   /**< bf16, FLOP/s, by the datasheet; 0: not known */
 } ceilings;
 
+/** What gave right results; the rest has no figures. */
+typedef struct verdicts {
+    bool bf16, fp16, fp8; /**< also where the GPU has it not */
+    bool product;         /**< dn_cuda_product */
+} verdicts;
+
 void must(dn_status status);
 /** 0, or the program ends: `what` failed with this cudaError_t. */
 void must_run(int error, const char *what);
@@ -69,10 +75,11 @@ void calibrate(net *n, const dn_batch *batch);
 
 /* ---- the parts ---- */
 
-/** Results against `ref`: false, and a line, where one is wrong. */
-bool check_encoder(const effort *e);
+/** Results against `ref`, with a line each. */
+void check_encoder(const effort *e, verdicts *v);
 bool check_product(const effort *e);
-void bench_operations(const effort *e, const net_shape *shape, int n_tokens, const ceilings *c);
+void bench_operations(const effort *e, const verdicts *v, const net_shape *shape, int n_tokens,
+                      const ceilings *c);
 /** A square product in e4m3, FLOP/s; 0 where the GPU has none. */
 double measure_narrow(const effort *e);
 

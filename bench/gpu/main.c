@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #define MINILM(layers, hidden, heads, inner, words)                                                \
     { "MiniLM-L6", hidden, layers, heads, inner, words }
@@ -112,7 +115,7 @@ const dn_kernels *table(const char *name) {
     return NULL;
 }
 
-static void open_gpu(void) {
+static dn_gpu open_gpu(void) {
     dn_gpu gpu;
     int n = 0;
     must(dn_cuda_plugin.find(&gpu, 1, &n));
@@ -120,6 +123,45 @@ static void open_gpu(void) {
         must(DN_FAIL(DEVICE, "no GPU: there is no NVIDIA driver or no device"));
     }
     must(dn_cuda_plugin.open(0));
+    return gpu;
+}
+
+/** How a child ended, once it has; one that takes too long is killed. */
+static int wait_for(pid_t child) {
+    enum { PATIENCE_S = 60 };
+    const struct timespec nap = {.tv_nsec = 10000000};
+    int64_t end_ns = dn_mono_ns() + INT64_C(1000000000) * PATIENCE_S;
+    int status = 0;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (dn_mono_ns() > end_ns) {
+            kill(child, SIGKILL);
+        }
+        nanosleep(&nap, NULL);
+    }
+    return status;
+}
+
+/** A candidate that faults or hangs takes its process with it, but no figure of the others. Before
+ * this process opens the GPU: a context does not survive a fork. */
+static bool product_is_right(const effort *e) {
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)open_gpu();
+        bool right = check_product(e);
+        fflush(stdout);
+        _exit(right ? 0 : 1);
+    }
+    int status = wait_for(child);
+    if (WIFSIGNALED(status)) {
+        printf("%-12s %-52s ended by signal %d: WRONG\n", "correctness", "dn_cuda_product",
+               WTERMSIG(status));
+    }
+    return status == 0;
+}
+
+static void introduce_gpu(void) {
+    dn_gpu gpu = open_gpu();
     dn_nvml_open(gpu.pci);
     printf("%s\n\n", dn_cuda_plugin.describe());
     note("gpu", dn_cuda_plugin.describe());
@@ -140,8 +182,9 @@ static void bench_long(const effort *e, const dn_kernels *kernels, const ceiling
     must(dn_cuda_plugin.open(0));
 }
 
-static void bench_all(const effort *e) {
-    const dn_kernels *bf16 = table("cuda:bf16"), *fp8 = table("cuda:fp8");
+/** What was never run by most comes last. */
+static void bench_all(const effort *e, const verdicts *v) {
+    const dn_kernels *bf16 = table("cuda:bf16"), *fp8 = v->fp8 ? table("cuda:fp8") : NULL;
     int wave = e->wave_tokens ? e->wave_tokens : dn_cuda.properties.n_multiprocessors / 3 * 128;
     ceilings c = measure_ceilings(e, bf16);
     for (int k = 1; k <= 3; k++) {
@@ -153,11 +196,11 @@ static void bench_all(const effort *e) {
         bench_encoder(e, fp8, &e->minilm, k * wave, 0, "", &c);
     }
     bench_encoder(e, bf16, &e->bert, e->long_tokens, 0, "", &c);
-    bench_long(e, bf16, &c);
     bench_latency(e, bf16);
     bench_variants(e, bf16, wave);
-    bench_operations(e, &e->minilm, wave, &c);
-    bench_operations(e, &e->bert, e->long_tokens, &c);
+    bench_operations(e, v, &e->minilm, wave, &c);
+    bench_operations(e, v, &e->bert, e->long_tokens, &c);
+    bench_long(e, bf16, &c);
 }
 
 static const char usage[] =
@@ -174,12 +217,13 @@ int main(int argc, char **argv) {
         return 64;
     }
     rows_open(argv[argc - 1]);
-    open_gpu();
-    bool right = check_encoder(e);
-    right = check_product(e) && right;
+    verdicts v = {.product = product_is_right(e)};
+    introduce_gpu();
+    check_encoder(e, &v);
+    bool right = v.bf16 && v.fp16 && v.fp8 && v.product;
     note("correct", right ? "yes" : "no");
-    if (right) {
-        bench_all(e);
+    if (v.bf16) {
+        bench_all(e, &v);
     }
     double took_s = (double)(dn_mono_ns() - begin_ns) / 1e9;
     printf("%-12s %.0f s\n", "took", took_s);

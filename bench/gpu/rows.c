@@ -63,7 +63,7 @@ static void print_time(double seconds, double floor_s) {
     if (seconds > 0) {
         printf(" %.1f (%.0f %%) |", 1e6 * seconds, 100 * floor_s / seconds);
     } else {
-        printf(" not on this GPU |");
+        printf(" not here |");
     }
 }
 

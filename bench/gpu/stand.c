@@ -163,7 +163,8 @@ static bool is_here(const stand *s, const operation *o) {
     return true;
 }
 
-void bench_operations(const effort *e, const net_shape *shape, int n_tokens, const ceilings *c) {
+void bench_operations(const effort *e, const verdicts *v, const net_shape *shape, int n_tokens,
+                      const ceilings *c) {
     stand s;
     char text[160];
     stand_open(&s, e, shape, n_tokens);
@@ -177,7 +178,7 @@ void bench_operations(const effort *e, const net_shape *shape, int n_tokens, con
         operation_row r = {.model = shape->name, .name = o->name, .memory_s = -1, .cache_s = -1};
         o->cost(&s, o, &r.bytes, &r.flops);
         r.floor_s = fmax(r.bytes / c->copy, r.flops / peak);
-        if (is_here(&s, o)) {
+        if ((i != IN_ONE || v->product) && is_here(&s, o)) {
             r.memory_s =
                 time_operation(e, &s, o, (int)(s.pool_bytes / set_bytes(&s, o)), &r.spread);
             r.cache_s = time_operation(e, &s, o, 1, &ignored);

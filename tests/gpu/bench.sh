@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # bench/gpu's program on the emulated GPU, at small sizes: it comes to its end and writes a row for everything that the READMEs
-# have a place for; a wrong result ends it with status 1 and without a figure.
+# have a place for; what is wrong has no figure, and the status is 1.
 #
 #   bench.sh BENCH_GPU
 set -euo pipefail
@@ -33,6 +33,12 @@ for name in cuda:bf16 dn_cuda_product; do
     grep -qE "^correctness +$name .*WRONG$" "$tmp/table" || { echo "nothing wrong with $name:"; cat "$tmp/table"; exit 1; }
 done
 ! grep -q '"encoder"' "$tmp/result.json" || { echo "figures of a GPU that is wrong"; exit 1; }
+
+status=0
+DN_TEST_GPU=wrong=2 "$bench" --brief "$tmp/result.json" >"$tmp/table" || status=$?
+[ "$status" = 1 ] || { echo "status of a wrong product in e4m3: $status"; exit 1; }
+grep -qE '"group": "encoder", "name": "MiniLM.*bf16' "$tmp/result.json" || { echo "no figures of what is right"; exit 1; }
+! grep -q '"group": "encoder", "name": ".*fp8' "$tmp/result.json" || { echo "figures of fp8, which is wrong"; exit 1; }
 
 status=0
 DN_TEST_GPU=devices=0 "$bench" --brief "$tmp/result.json" 2>"$tmp/err" >/dev/null || status=$?

@@ -16,14 +16,14 @@ typedef struct test_gpu {
     char fails[32];                    /**< the launch that fails: "attention", "product" ... */
     int dies;  /**< nonzero: not the launch but the next wait says so, as a kernel fault does */
     int lasts; /**< nonzero: it does so when it is run once more than that many times */
-    int wrong; /**< nonzero: matrix products give numbers that are too large */
+    int wrong; /**< 1: matrix products give other numbers; 2: only those in e4m3 */
     int idle;  /**< nonzero: kernels take no time and write nothing; all memory begins as scores */
     int late;  /**< nonzero: streams do nothing before somebody waits for it */
 
     /* what happened */
     int n_suggested, n_recorded, n_replayed, n_launched;
-    int n_planned, n_fused; /**< plans for long rows, and runs by them */
-    int n_worn; /**< runs of the launch that lasts */
+    int n_planned, n_fused;             /**< plans for long rows, and runs by them */
+    int n_worn;                         /**< runs of the launch that lasts */
     int64_t memory_bytes, pinned_bytes; /**< held now */
     int n_objects;                      /**< streams, events and graphs that live */
 } test_gpu;

@@ -115,15 +115,13 @@ const dn_kernels *table(const char *name) {
     return NULL;
 }
 
-static dn_gpu open_gpu(void) {
-    dn_gpu gpu;
+static dn_status open_gpu(dn_gpu *gpu) {
     int n = 0;
-    must(dn_cuda_plugin.find(&gpu, 1, &n));
+    DN_TRY(dn_cuda_plugin.find(gpu, 1, &n));
     if (n == 0) {
-        must(DN_FAIL(DEVICE, "no GPU: there is no NVIDIA driver or no device"));
+        return DN_FAIL(DEVICE, "no GPU: there is no NVIDIA driver or no device");
     }
-    must(dn_cuda_plugin.open(0));
-    return gpu;
+    return dn_cuda_plugin.open(0);
 }
 
 /** How a child ended, once it has; one that takes too long is killed. */
@@ -147,8 +145,8 @@ static bool product_is_right(const effort *e) {
     fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
-        (void)open_gpu();
-        bool right = check_product(e);
+        dn_gpu gpu;
+        bool right = open_gpu(&gpu) != DN_OK || check_product(e); /* else told below */
         fflush(stdout);
         _exit(right ? 0 : 1);
     }
@@ -161,7 +159,8 @@ static bool product_is_right(const effort *e) {
 }
 
 static void introduce_gpu(void) {
-    dn_gpu gpu = open_gpu();
+    dn_gpu gpu;
+    must(open_gpu(&gpu));
     dn_nvml_open(gpu.pci);
     printf("%s\n\n", dn_cuda_plugin.describe());
     note("gpu", dn_cuda_plugin.describe());

@@ -183,7 +183,8 @@ static void bench_long(const effort *e, const dn_kernels *kernels, const ceiling
 
 /** What was never run by most comes last. */
 static void bench_all(const effort *e, const verdicts *v) {
-    const dn_kernels *bf16 = table("cuda:bf16"), *fp8 = v->fp8 ? table("cuda:fp8") : NULL;
+    const dn_kernels *bf16 = table("cuda:bf16"), *fp16 = v->fp16 ? table("cuda:fp16") : NULL;
+    const dn_kernels *fp8 = v->fp8 ? table("cuda:fp8") : NULL;
     int wave = e->wave_tokens ? e->wave_tokens : dn_cuda.properties.n_multiprocessors / 3 * 128;
     ceilings c = measure_ceilings(e, bf16);
     for (int k = 1; k <= 3; k++) {
@@ -191,6 +192,9 @@ static void bench_all(const effort *e, const verdicts *v) {
     }
     bench_encoder(e, bf16, &e->minilm, e->long_tokens, 0, "", &c);
     bench_encoder(e, bf16, &e->minilm, e->long_tokens, 128, "", &c);
+    if (fp16) {
+        bench_encoder(e, fp16, &e->minilm, 2 * wave, 0, "", &c);
+    }
     for (int k = 1; k <= 2 && fp8; k++) {
         bench_encoder(e, fp8, &e->minilm, k * wave, 0, "", &c);
     }

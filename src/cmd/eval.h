@@ -83,6 +83,17 @@ extern const dn_eval_length dn_eval_lengths[DN_EVAL_LENGTHS];
 dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side);
 void dn_eval_side_free(const dn_suite *suite, dn_eval_side *side);
 
+/** The same with scores that are made elsewhere: opened for the model that makes them, given each
+ * text of the tasks that it has heads for, those of a task in the suite's order, and ended, which
+ * fills the side's pools. Scores are numbered by the suite's rows.
+ *  ownership  the caller: dn_judging_close, also after an error      errors  of dn_eval_judge */
+typedef struct dn_judging dn_judging;
+dn_status dn_judging_open(const dn_suite *suite, const dn_model_info *info, dn_eval_side *side,
+                          dn_judging **out);
+void dn_judging_take(dn_judging *judging, const dn_row_scores *scores);
+dn_status dn_judging_end(dn_judging *judging);
+void dn_judging_close(dn_judging *judging);
+
 /** All figures of all sides. */
 void dn_eval_measure(const dn_suite *suite, const dn_eval_side *side, int n_sides,
                      dn_figures *figures);

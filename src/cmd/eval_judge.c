@@ -12,15 +12,14 @@ const dn_eval_length dn_eval_lengths[DN_EVAL_LENGTHS] = {{"under 16 tokens", 15}
                                                          {"32 to 63 tokens", 63},
                                                          {"64 tokens and more", 1 << 30}};
 
-/** A suite on its way through a model. */
-typedef struct judging {
+struct dn_judging {
     const dn_suite *suite;
     dn_judged *judged;
     const dn_model_head **head; /**< [n_tasks], NULL: the model has none */
     bool *right, *decided;      /**< [most labels] */
     int *seen;                  /**< [n_tasks]: texts so far */
     bool wants_logits;
-} judging;
+};
 
 /** A head of one language answers only the tasks in it. */
 static const dn_model_head *find_head(const dn_model_info *info, const dn_suite_task *task) {
@@ -59,7 +58,7 @@ static dn_status check_word(const dn_suite *suite, const dn_model_head *head, in
                    line, suite->word[word], head->name, head->n_labels, known);
 }
 
-static dn_status check_row(const judging *j, const dn_suite_row *row) {
+static dn_status check_row(const dn_judging *j, const dn_suite_row *row) {
     const dn_model_head *head = j->head[row->task];
     for (int i = 0; head && i < row->labels.n; i++) {
         DN_TRY(check_word(j->suite, head, row->line, row->labels.begin + i));
@@ -75,7 +74,7 @@ static dn_status check_row(const judging *j, const dn_suite_row *row) {
     return DN_OK;
 }
 
-static dn_status check_task(const judging *j, int t) {
+static dn_status check_task(const dn_judging *j, int t) {
     const dn_suite_task *task = &j->suite->task[t];
     const dn_model_head *head = j->head[t];
     if (head && head->kind > DN_HEAD_SIGMOID) {
@@ -88,7 +87,7 @@ static dn_status check_task(const judging *j, int t) {
     return DN_OK;
 }
 
-static dn_status check(const judging *j) {
+static dn_status check(const dn_judging *j) {
     int n_heads = 0;
     for (int t = 0; t < j->suite->n_tasks; t++) {
         DN_TRY(check_task(j, t));
@@ -104,7 +103,7 @@ static dn_status check(const judging *j) {
 
 /* ---- rows ---- */
 
-static void mark_labels(const judging *j, const dn_suite_row *row, const dn_model_head *head) {
+static void mark_labels(const dn_judging *j, const dn_suite_row *row, const dn_model_head *head) {
     memset(j->right, 0, (size_t)head->n_labels * sizeof *j->right);
     memset(j->decided, 0, (size_t)head->n_labels * sizeof *j->decided);
     for (int i = 0; i < row->labels.n; i++) {
@@ -125,7 +124,7 @@ static void take_outside(const dn_model_head *head, const float *row, dn_judged 
     to->n_outside_undecided += dn_head_decide(head, row) == head->n_labels;
 }
 
-static void decide_one(const judging *j, const dn_model_head *head, const float *row,
+static void decide_one(const dn_judging *j, const dn_model_head *head, const float *row,
                        dn_judged *to) {
     const float *score = row + head->begin;
     int best = best_of(head, score);
@@ -136,7 +135,7 @@ static void decide_one(const judging *j, const dn_model_head *head, const float 
     to->n_undecided += dn_head_decide(head, row) == head->n_labels;
 }
 
-static void decide_each(const judging *j, const dn_model_head *head, const float *row,
+static void decide_each(const dn_judging *j, const dn_model_head *head, const float *row,
                         dn_judged *to) {
     const float *score = row + head->begin;
     for (int i = 0; i < head->n_labels; i++) {
@@ -154,8 +153,7 @@ static uint8_t length_of(int n_tokens) {
     return (uint8_t)i;
 }
 
-static void take_row(void *ctx, const dn_row_scores *scores) {
-    judging *j = ctx;
+void dn_judging_take(dn_judging *j, const dn_row_scores *scores) {
     const dn_suite_row *row = &j->suite->row[scores->number];
     const dn_model_head *head = j->head[row->task];
     dn_judged *to = &j->judged[row->task];
@@ -175,17 +173,6 @@ static void take_row(void *ctx, const dn_row_scores *scores) {
     to->length[j->seen[row->task]++] = length_of(scores->n_tokens);
 }
 
-static dn_status score_rows(const judging *j, dn_row_scorer *scorer) {
-    for (int i = 0; i < j->suite->n_rows; i++) {
-        const dn_suite_row *row = &j->suite->row[i];
-        if (j->head[row->task] && !(row->outside && j->wants_logits)) {
-            dn_span second = row->second ? dn_span_of(row->second) : (dn_span){NULL, 0};
-            DN_TRY(dn_row_scorer_add(scorer, i, dn_span_of(row->text), second));
-        }
-    }
-    return dn_row_scorer_flush(scorer);
-}
-
 /* ---- tasks ---- */
 
 static uint64_t hash_labels(const dn_model_head *head) {
@@ -196,7 +183,7 @@ static uint64_t hash_labels(const dn_model_head *head) {
     return hash;
 }
 
-static void open_task(const judging *j, const dn_suite_task *task, const dn_model_head *head,
+static void open_task(const dn_judging *j, const dn_suite_task *task, const dn_model_head *head,
                       dn_judged *to) {
     size_t n = (size_t)task->n_rows,
            each = head->kind == DN_HEAD_SIGMOID ? (size_t)head->n_labels : 1;
@@ -236,7 +223,7 @@ static void append(dn_judged *to, const dn_judged *from, int n_seen) {
 }
 
 /** A pool's decisions are those of its tasks; it has none where one of them has no head. */
-static dn_status fill_pool(const judging *j, int p) {
+static dn_status fill_pool(const dn_judging *j, int p) {
     const dn_suite_task *pool = &j->suite->task[p];
     dn_judged *to = &j->judged[p];
     int first = -1;
@@ -261,7 +248,7 @@ static dn_status fill_pool(const judging *j, int p) {
     return DN_OK;
 }
 
-static dn_status fill_pools(const judging *j) {
+static dn_status fill_pools(const dn_judging *j) {
     for (int t = 0; t < j->suite->n_tasks; t++) {
         if (j->suite->task[t].n_members) {
             DN_TRY(fill_pool(j, t));
@@ -272,7 +259,7 @@ static dn_status fill_pools(const judging *j) {
 
 /* ---- the whole ---- */
 
-static void find_heads(judging *j, const dn_model_info *info) {
+static void find_heads(dn_judging *j, const dn_model_info *info) {
     int most = 1;
     for (int t = 0; t < j->suite->n_tasks; t++) {
         j->head[t] = find_head(info, &j->suite->task[t]);
@@ -282,36 +269,77 @@ static void find_heads(judging *j, const dn_model_info *info) {
     j->decided = dn_alloc_array((size_t)most, sizeof *j->decided);
 }
 
-dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
+dn_status dn_judging_open(const dn_suite *suite, const dn_model_info *info, dn_eval_side *side,
+                          dn_judging **out) {
     size_t n_tasks = (size_t)suite->n_tasks;
+    dn_judging *j = *out = dn_alloc(sizeof *j);
     side->judged = dn_alloc_array(n_tasks, sizeof *side->judged);
-    judging j = {.suite = suite,
-                 .judged = side->judged,
-                 .wants_logits = side->wants_logits,
-                 .head = dn_alloc_array(n_tasks, sizeof(dn_model_head *)),
-                 .seen = dn_alloc_array(n_tasks, sizeof(int))};
-    dn_row_scorer *scorer = NULL;
-    dn_status status;
-    DN_TRY_GO(side->cascade ? dn_row_scorer_open_cascade(side->dir, side->cascade, side->kernels,
-                                                         take_row, &j, &scorer)
-                            : dn_row_scorer_open(side->dir, side->kernels, side->wants_logits,
-                                                 take_row, &j, &scorer),
-              done);
-    find_heads(&j, dn_row_scorer_info(scorer));
-    DN_TRY_GO(check(&j), done);
+    *j = (dn_judging){.suite = suite,
+                      .judged = side->judged,
+                      .wants_logits = side->wants_logits,
+                      .head = dn_alloc_array(n_tasks, sizeof(dn_model_head *)),
+                      .seen = dn_alloc_array(n_tasks, sizeof(int))};
+    find_heads(j, info);
+    DN_TRY(check(j));
     for (int t = 0; t < suite->n_tasks; t++) {
-        if (j.head[t]) {
-            open_task(&j, &suite->task[t], j.head[t], &side->judged[t]);
+        if (j->head[t]) {
+            open_task(j, &suite->task[t], j->head[t], &side->judged[t]);
         }
     }
-    DN_TRY_GO(score_rows(&j, scorer), done);
-    status = side->wants_logits ? DN_OK : fill_pools(&j); /* a pool has no head to calibrate */
+    return DN_OK;
+}
+
+/** A pool has no head to calibrate. */
+dn_status dn_judging_end(dn_judging *j) {
+    return j->wants_logits ? DN_OK : fill_pools(j);
+}
+
+void dn_judging_close(dn_judging *j) {
+    if (j) {
+        free(j->head);
+        free(j->seen);
+        free(j->right);
+        free(j->decided);
+        free(j);
+    }
+}
+
+/* ---- a model ---- */
+
+static void take_row(void *ctx, const dn_row_scores *scores) {
+    dn_judging *const *judging = ctx;
+    dn_judging_take(*judging, scores);
+}
+
+static dn_status open_scorer(const dn_eval_side *side, dn_judging **judging, dn_row_scorer **out) {
+    return side->cascade ? dn_row_scorer_open_cascade(side->dir, side->cascade, side->kernels,
+                                                      take_row, judging, out)
+                         : dn_row_scorer_open(side->dir, side->kernels, side->wants_logits,
+                                              take_row, judging, out);
+}
+
+static dn_status score_rows(const dn_judging *j, dn_row_scorer *scorer) {
+    for (int i = 0; i < j->suite->n_rows; i++) {
+        const dn_suite_row *row = &j->suite->row[i];
+        if (j->head[row->task] && !(row->outside && j->wants_logits)) {
+            dn_span second = row->second ? dn_span_of(row->second) : (dn_span){NULL, 0};
+            DN_TRY(dn_row_scorer_add(scorer, i, dn_span_of(row->text), second));
+        }
+    }
+    return dn_row_scorer_flush(scorer);
+}
+
+dn_status dn_eval_judge(const dn_suite *suite, dn_eval_side *side) {
+    dn_judging *judging = NULL;
+    dn_row_scorer *scorer = NULL;
+    dn_status status;
+    DN_TRY_GO(open_scorer(side, &judging, &scorer), done);
+    DN_TRY_GO(dn_judging_open(suite, dn_row_scorer_info(scorer), side, &judging), done);
+    DN_TRY_GO(score_rows(judging, scorer), done);
+    status = dn_judging_end(judging);
 done:
     dn_row_scorer_close(scorer);
-    free(j.head);
-    free(j.seen);
-    free(j.right);
-    free(j.decided);
+    dn_judging_close(judging);
     return status;
 }
 

@@ -9,8 +9,39 @@
 
 enum { BATCH_TOKENS = 2048 };
 
+/** The suite's texts on their way through both. */
+typedef struct comparing {
+    dn_model *const *model;
+    const dn_model_info *info;
+    dn_judging *judging[2];
+    dn_suite_difference *d;
+    dn_comparison *comparison; /**< of the texts of task */
+    int task, next;            /**< and the suite's row where the next of them may be */
+} comparing;
+
+static int next_row(comparing *c) {
+    while (c->d->suite.row[c->next].task != c->task) {
+        c->next++;
+    }
+    return c->next++;
+}
+
+static void judge(const comparing *c, int row, int number, int n_tokens) {
+    size_t begin = (size_t)row * (size_t)c->info->score_width;
+    for (int i = 0; i < 2; i++) {
+        const float *score = dn_comparison_scores(c->comparison, i) + begin;
+        dn_judging_take(c->judging[i],
+                        &(dn_row_scores){.number = number, .n_tokens = n_tokens, .score = score});
+    }
+}
+
 static dn_status add(void *ctx, const dn_batch *batch) {
-    return dn_comparison_add(ctx, batch);
+    comparing *c = ctx;
+    DN_TRY(dn_comparison_add(c->comparison, batch));
+    for (int row = 0; row < batch->n_rows; row++) {
+        judge(c, row, next_row(c), batch->row_start[row + 1] - batch->row_start[row]);
+    }
+    return DN_OK;
 }
 
 static int head_of(const dn_model_info *info, const char *name) {
@@ -35,27 +66,26 @@ static void sum_up(const dn_model_info *info, const dn_head_difference *part,
 }
 
 /** The task's texts through all heads of both. */
-static dn_status compare_texts(dn_suite_difference *d, int t, dn_model *const model[2],
-                               dn_task_difference *task) {
-    const dn_model_info *info = dn_model_describe(model[0]);
-    dn_comparison *comparison;
-    dn_lines lines = {.info = info, .visit = add};
-    lines.max_tokens = info->longest > BATCH_TOKENS ? info->longest : BATCH_TOKENS;
-    DN_TRY(dn_comparison_new(model[0], model[1], lines.max_tokens, DN_LINES_ROWS, &comparison));
-    lines.ctx = comparison;
-    dn_status status = dn_lines_read_task(&lines, &d->suite, t);
+static dn_status compare_texts(comparing *c, int t, dn_task_difference *task) {
+    dn_lines lines = {.info = c->info, .visit = add, .ctx = c};
+    lines.max_tokens = c->info->longest > BATCH_TOKENS ? c->info->longest : BATCH_TOKENS;
+    c->task = t;
+    c->next = 0;
+    DN_TRY(dn_comparison_new(c->model[0], c->model[1], lines.max_tokens, DN_LINES_ROWS,
+                             &c->comparison));
+    dn_status status = dn_lines_read_task(&lines, &c->d->suite, t);
     if (status == DN_OK) {
-        const dn_head_difference *part = dn_comparison_read(comparison);
+        const dn_head_difference *part = dn_comparison_read(c->comparison);
         task->texts = part[task->head].texts;
         task->changed = part[task->head].changed;
-        sum_up(info, part, d->head);
-        d->n_texts += lines.n_texts;
+        sum_up(c->info, part, c->d->head);
+        c->d->n_texts += lines.n_texts;
     }
-    dn_comparison_free(comparison);
+    dn_comparison_free(c->comparison);
     return status;
 }
 
-static void measure(dn_suite_difference *d, int t, dn_task_difference *task) {
+static void measure(const dn_suite_difference *d, int t, dn_task_difference *task) {
     for (int i = 0; i < 2; i++) {
         const dn_judged *judged = &d->side[i].judged[t];
         dn_metric metric = {d->suite.task[t].metric, judged->of};
@@ -64,35 +94,49 @@ static void measure(dn_suite_difference *d, int t, dn_task_difference *task) {
     }
 }
 
-dn_status dn_suite_compare(const char *name, dn_model *const model[2],
-                           const dn_kernels *const kernels[2], dn_suite_difference *out) {
-    const dn_model_info *info = dn_model_describe(model[0]);
-    DN_TRY(dn_suite_read(name, &out->suite));
-    out->head = dn_alloc_array((size_t)info->n_model_heads, sizeof *out->head);
-    out->task = dn_alloc_array((size_t)out->suite.n_tasks, sizeof *out->task);
-    out->metric = dn_alloc_array((size_t)out->suite.n_tasks, sizeof *out->metric);
+static dn_status compare_task(comparing *c, int t, int head) {
+    dn_suite_difference *d = c->d;
+    dn_task_difference *task = &d->task[d->n_tasks];
+    char *metric = d->metric[d->n_tasks++];
+    dn_suite_metric_name(&d->suite, &d->suite.task[t], sizeof d->metric[0], metric);
+    *task = (dn_task_difference){d->suite.task[t].name, metric, head, {0}, 0, 0};
+    DN_TRY(compare_texts(c, t, task));
+    measure(d, t, task);
+    return DN_OK;
+}
+
+static dn_status compare_tasks(comparing *c) {
+    dn_suite_difference *d = c->d;
     for (int i = 0; i < 2; i++) {
-        out->side[i].dir = dn_strdup(info->dir);
-        out->side[i].kernels = kernels[i];
-        out->side[i].name = dn_strdup(kernels[i]->isa);
-        DN_TRY(dn_eval_judge(&out->suite, &out->side[i]));
+        DN_TRY(dn_judging_open(&d->suite, c->info, &d->side[i], &c->judging[i]));
     }
-    for (int t = 0; t < out->suite.n_tasks; t++) {
-        int head = head_of(info, out->suite.task[t].head);
+    for (int t = 0; t < d->suite.n_tasks; t++) {
+        int head = head_of(c->info, d->suite.task[t].head);
         if (head >= 0) {
-            dn_task_difference *task = &out->task[out->n_tasks];
-            char *metric = out->metric[out->n_tasks++];
-            dn_suite_metric_name(&out->suite, &out->suite.task[t], sizeof out->metric[0], metric);
-            *task = (dn_task_difference){out->suite.task[t].name, metric, head, {0}, 0, 0};
-            measure(out, t, task);
-            DN_TRY(compare_texts(out, t, model, task));
+            DN_TRY(compare_task(c, t, head));
         }
+    }
+    for (int i = 0; i < 2; i++) {
+        DN_TRY(dn_judging_end(c->judging[i]));
     }
     return DN_OK;
 }
 
+dn_status dn_suite_compare(const char *name, dn_model *const model[2], dn_suite_difference *out) {
+    comparing c = {.model = model, .info = dn_model_describe(model[0]), .d = out};
+    DN_TRY(dn_suite_read(name, &out->suite));
+    out->head = dn_alloc_array((size_t)c.info->n_model_heads, sizeof *out->head);
+    out->task = dn_alloc_array((size_t)out->suite.n_tasks, sizeof *out->task);
+    out->metric = dn_alloc_array((size_t)out->suite.n_tasks, sizeof *out->metric);
+    dn_status status = compare_tasks(&c);
+    for (int i = 0; i < 2; i++) {
+        dn_judging_close(c.judging[i]);
+    }
+    return status;
+}
+
 void dn_suite_difference_free(dn_suite_difference *d) {
-    for (int i = 0; i < 2 && d->side[i].dir; i++) {
+    for (int i = 0; i < 2; i++) {
         dn_eval_side_free(&d->suite, &d->side[i]);
     }
     free(d->head);

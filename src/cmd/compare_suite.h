@@ -15,7 +15,7 @@ typedef struct dn_task_difference {
 
 typedef struct dn_suite_difference {
     dn_suite suite;
-    dn_eval_side side[2];
+    dn_eval_side side[2]; /**< what each of them decided */
     char (*metric)[96];
     int n_tasks;
     dn_task_difference *task;
@@ -23,10 +23,9 @@ typedef struct dn_suite_difference {
     int64_t n_texts;
 } dn_suite_difference;
 
-/** Errors of dn_suite_read and dn_eval_judge.
+/** Each model scores a text once. Errors of dn_suite_read and dn_eval_judge.
  *  ownership  the caller: dn_suite_difference_free, also after an error */
-dn_status dn_suite_compare(const char *name, dn_model *const model[2],
-                           const dn_kernels *const kernels[2], dn_suite_difference *out);
+dn_status dn_suite_compare(const char *name, dn_model *const model[2], dn_suite_difference *out);
 void dn_suite_difference_free(dn_suite_difference *difference);
 
 #endif

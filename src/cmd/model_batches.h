@@ -18,7 +18,7 @@ typedef struct dn_lines {
  * opened, DATA when no line of it is UTF-8. */
 dn_status dn_lines_read(dn_lines *lines, const char *path);
 
-/** The same with the texts of one task of a suite. */
+/** The same with the texts of one task of a suite, in its order. */
 dn_status dn_lines_read_task(dn_lines *lines, const dn_suite *suite, int task);
 
 #endif

@@ -160,7 +160,7 @@ static void print_json(const comparing *c, const dn_head_difference *d) {
 }
 
 static dn_status compare_suite(comparing *c, const char *name) {
-    DN_TRY(dn_suite_compare(name, c->model, c->kernels, &c->suite));
+    DN_TRY(dn_suite_compare(name, c->model, &c->suite));
     c->n_texts = c->suite.n_texts;
     c->head = c->suite.head;
     return DN_OK;

@@ -8,17 +8,18 @@
 struct dn_comparison {
     const dn_model *model[2];
     dn_workspace *space[2];
-    float *logit[2];
+    float *logit[2]; /**< of the newest batch; once they are compared, its scores */
     const dn_model_info *info;
+    const dn_kernels *host; /**< finishes what a device leaves */
     dn_head_difference *head;
 };
 
 dn_status dn_comparison_new(const dn_model *first, const dn_model *second, int max_tokens,
                             int max_rows, dn_comparison **out) {
     dn_comparison *c = dn_alloc(sizeof *c);
-    dn_status status = DN_OK;
     *c = (dn_comparison){.model = {first, second}, .info = dn_model_describe(first)};
     c->head = dn_alloc_array((size_t)c->info->n_model_heads, sizeof *c->head);
+    dn_status status = dn_kernels_select("ref", &c->host);
     for (int i = 0; i < 2 && status == DN_OK; i++) {
         c->logit[i] =
             dn_alloc_array(dn_model_score_floats(first, max_rows, max_tokens), sizeof *c->logit[i]);
@@ -113,7 +114,14 @@ dn_status dn_comparison_add(dn_comparison *c, const dn_batch *batch) {
     for (int h = 0; h < c->info->n_model_heads; h++) {
         compare_head(c, batch, h);
     }
+    for (int i = 0; i < 2; i++) {
+        dn_model_finish(c->model[i], c->host, batch->n_rows, c->logit[i]);
+    }
     return DN_OK;
+}
+
+const float *dn_comparison_scores(const dn_comparison *c, int model) {
+    return c->logit[model];
 }
 
 const dn_head_difference *dn_comparison_read(const dn_comparison *c) {

@@ -25,6 +25,10 @@ void dn_comparison_free(dn_comparison *comparison);
 /** Adds one batch.     thread  one at a time */
 dn_status dn_comparison_add(dn_comparison *comparison, const dn_batch *batch);
 
+/** [n_rows][score_width]: what model 0 (the first) or 1 gave the texts of the newest batch, as
+ * dn_model_score does. lends until the next */
+const float *dn_comparison_scores(const dn_comparison *comparison, int model);
+
 /** [n_model_heads], over all batches so far. lends until free */
 const dn_head_difference *dn_comparison_read(const dn_comparison *comparison);
 

@@ -262,17 +262,17 @@ static void sigmoid(int n_rows, int stride, const dn_model_head *head, float *x)
     }
 }
 
-/** Logits to probabilities, for the heads of one matrix. */
-static void finish_heads(const pass *p, bool tokens, int n_rows, int stride, float *x) {
-    for (int i = 0; i < p->config->n_model_heads && !p->space->wants_logits; i++) {
-        const dn_model_head *head = &p->config->model_head[i];
+void dn_heads_finish(const dn_config *config, const dn_kernels *kernels, bool tokens, int n_rows,
+                     int stride, float *x) {
+    for (int i = 0; i < config->n_model_heads; i++) {
+        const dn_model_head *head = &config->model_head[i];
         if ((head->kind == DN_HEAD_TOKENS) != tokens) {
             continue;
         }
         if (head->kind == DN_HEAD_SIGMOID) {
             sigmoid(n_rows, stride, head, x);
         } else if (head->kind != DN_HEAD_EMBEDDING) {
-            p->kernels->softmax(&(dn_softmax_args){n_rows, stride, head->begin, head->n_labels, x});
+            kernels->softmax(&(dn_softmax_args){n_rows, stride, head->begin, head->n_labels, x});
         }
     }
 }
@@ -349,7 +349,9 @@ static void score_heads(const pass *p, bool tokens, int n_rows, int width, float
         p->kernels->device->score(&args);
         return;
     }
-    finish_heads(p, tokens, n_rows, width, logits);
+    if (!p->space->wants_logits) {
+        dn_heads_finish(p->config, p->kernels, tokens, n_rows, width, logits);
+    }
     if (tokens) {
         memcpy(score, logits, (size_t)n_rows * (size_t)width * sizeof *logits);
     } else {

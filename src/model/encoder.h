@@ -56,6 +56,11 @@ dn_status dn_encoder_run(const dn_config *config, const dn_shard *shard, const d
                          const dn_kernels *kernels, dn_workspace *space, const dn_batch *batch,
                          const dn_batch *windows, float *score);
 
+/** Logits to probabilities, for the heads of texts or of tokens: rows of `stride` in the host's
+ * memory. */
+void dn_heads_finish(const dn_config *config, const dn_kernels *kernels, bool tokens, int n_rows,
+                     int stride, float *x);
+
 /** x[n] / max(|x|, 1e-12), as sentence-transformers do it. */
 void dn_make_unit_length(float *x, size_t n);
 

@@ -388,6 +388,11 @@ void dn_workspace_want_logits(dn_workspace *workspace, bool wanted) {
     workspace->wants_logits = wanted;
 }
 
+void dn_model_finish(const dn_model *model, const dn_kernels *host, int n_rows, float *score) {
+    const dn_kernels *kernels = model->kernels->device ? host : model->kernels;
+    dn_heads_finish(&model->config, kernels, false, n_rows, model->config.score_width, score);
+}
+
 /** The highest id, or one below 0 where there is one; several at a time. */
 static int32_t highest_id(const int32_t *token, int n) {
     uint32_t highest = 0;

@@ -166,4 +166,9 @@ void dn_workspace_probe_inputs(dn_workspace *workspace, dn_input_probe *probe, v
 /** From now on dn_model_score gives what stands before softmax and sigmoid: for comparisons. */
 void dn_workspace_want_logits(dn_workspace *workspace, bool wanted);
 
+/** What is left to do for them: makes logits score[R][score_width] of texts the scores that
+ * dn_model_score gives otherwise, bit for bit. Those of a device, whose kernels take no numbers of
+ * the host, are finished by `host` and equal but for the last bits. */
+void dn_model_finish(const dn_model *model, const dn_kernels *host, int n_rows, float *score);
+
 #endif

@@ -63,6 +63,33 @@ grep -qE '^mood +sigmoid +9 +0 +0\.000 +0\.000 to [0-9.]+ +0\.000' "$tmp/out" ||
 grep -qE '^mood +macro F1 +[0-9.]+ +[0-9.]+ +\+0\.00 +0 +0\.000$' "$tmp/out" || fail "compare --suite: $(cat "$tmp/out")"
 "$DUNLIN" model compare "$tmp/mine" --backend ref --against ref --suite "$tmp/suite.jsonl" --max-flips 0 --max-points 0 --output json |
     grep -q '"tasks":{"mood":{"metric":"macro F1",' || fail "compare --suite --output json"
+
+# tasks whose texts take turns, more than a batch of each: the metrics are those of eval
+python3 -c '
+import json
+words = "hello you the a is not good bad what who no yes great so".split()
+labels = {"mood": ["bad", "neutral", "good"], "question": ["no", "yes"], "unknown": ["x"]}
+for i in range(900):
+    task = list(labels)[i * i % 7 % 3]
+    text = " ".join(words[(i * k + k) % len(words)] for k in range(1, 2 + i % 9))
+    print(json.dumps({"task": task, "text": text, "label": labels[task][i // 3 % len(labels[task])]}))' >"$tmp/turns.jsonl"
+# same_metrics MODEL: with softmax heads, or a sigmoid one
+same_metrics() {
+    "$DUNLIN" model compare "$1" --backend int8 --against ref --suite "$tmp/turns.jsonl" --max-flips 100 --max-points 100 \
+        --output json >"$tmp/out" || fail "compare --suite of $1"
+    "$DUNLIN" model eval "$1" "$tmp/turns.jsonl" --backend int8,ref --output json >"$tmp/figures" || fail "eval of $1"
+    python3 -c '
+import json, sys
+compared, judged = (json.load(open(name)) for name in sys.argv[1:])
+tasks = compared["tasks"]
+values = [f["value"] for f in judged["figures"] if f["kind"] == "model" and f["task"] in tasks]
+both = [task[side] / 100 for task in tasks.values() for side in ("first", "second")]
+assert compared["texts"] == sum(task["texts"] for task in tasks.values()) > 100, tasks
+assert all(abs(a - b) < 1e-12 for a, b in zip(both, values, strict=True)), (both, values)' "$tmp/out" "$tmp/figures" ||
+        fail "metrics of compare --suite and of eval, $1"
+}
+same_metrics tests/data/tiny
+same_metrics "$tmp/mine"
 "$DUNLIN" model outliers "$tmp/mine" --texts "$tmp/texts" | grep -q '^{"layers":\[{"qkv":\[' || fail "outliers"
 
 model_refused 1 "of the decisions differ, more than 0 %" compare "$tmp/bert_tokens" --backend ref --against int8 --max-flips 0

@@ -163,6 +163,28 @@ CASE(every_layer_and_head_equals_pytorch) {
     for_all(check_scores);
 }
 
+/* Logits of texts, finished: the scores, on the host with the same bits. */
+static void check_finished(fixture *f) {
+    const dn_model_info *info = dn_model_describe(f->model);
+    size_t n = (size_t)f->batch.n_rows * (size_t)info->score_width;
+    float *score = calloc(n, sizeof *score);
+    const dn_kernels *ref;
+    REQUIRE(dn_kernels_select("ref", &ref) == DN_OK);
+    REQUIRE(dn_model_score(f->model, f->space, &f->batch, f->score) == DN_OK);
+    memcpy(score, f->score, n * sizeof *score);
+    dn_workspace_want_logits(f->space, true);
+    REQUIRE(dn_model_score(f->model, f->space, &f->batch, f->score) == DN_OK);
+    dn_model_finish(f->model, ref, f->batch.n_rows, f->score);
+    for (size_t i = 0; i < n; i++) {
+        EXPECT(fabsf(f->score[i] - score[i]) <= (f->kernels->device ? 1e-6f : 0));
+    }
+    free(score);
+}
+
+CASE(finished_logits_are_the_scores) {
+    for_all(check_finished);
+}
+
 /* Row by row: the same bits as in the batch, text scores and token scores. */
 static void check_alone(fixture *f) {
     const dn_model_info *info = dn_model_describe(f->model);

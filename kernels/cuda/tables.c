@@ -178,7 +178,7 @@ static void release(float *numbers) {
     dn_cuda_release(numbers);
 }
 
-#define TABLE(mode, precision_, oracle_, calibrate_)                                               \
+#define TABLE(mode, precision_, calibrate_)                                                        \
     static dn_status mode##_pack(const float *w, int n, int k, dn_weight *out) {                   \
         return dn_cuda_pack(&mode, w, n, k, out);                                                  \
     }                                                                                              \
@@ -229,9 +229,9 @@ static void release(float *numbers) {
                                             .measure_peak = mode##_peak,                           \
                                             .device = &mode##_device};
 
-TABLE(bf16, "bf16", NULL, NULL)
-TABLE(fp16, "fp16", NULL, NULL)
-TABLE(fp8, "fp8", NULL, calibrate)
+TABLE(bf16, "bf16", NULL)
+TABLE(fp16, "fp16", NULL)
+TABLE(fp8, "fp8", calibrate)
 
 static const dn_kernels *const tables[] = {&bf16_table, &fp16_table, &fp8_table};
 static const char *const names[] = {"cuda:bf16", "cuda:fp16", "cuda:fp8"};

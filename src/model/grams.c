@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CONFIG_BYTES = 4 << 20, ALIGN = 64, LANES = 16, AT_ONCE = 64 };
+enum { MAX_CONFIG_BYTES = 4 << 20, ALIGN = 64, LANES = 16, AT_ONCE = 32 };
 static const char model_type[] = "dunlin-ngrams";
 
 struct dn_gram_model {
@@ -17,9 +17,11 @@ struct dn_gram_model {
     const char *cascade; /**< sum of the encoder's weights, NULL */
     dn_model_info info;
     int n_columns, lanes, stride; /**< floats: of a step, of a row */
-    int32_t *row;  /**< [DN_NGRAM_BUCKETS]: where its weights begin; 0: row 0, which is all 0 */
-    float *weight; /**< [1 + n_columns][stride] */
-    float *bias;   /**< [stride] */
+    /** The buckets that have weights, a few of all, so that the set stays in the nearest caches,
+     * which a number a bucket does not; and how many such are before each word of the set. */
+    uint32_t *set, *n_before; /**< [DN_BUCKET_SET_WORDS] */
+    float *weight;            /**< [n_columns][stride] */
+    float *bias;              /**< [stride] */
 };
 
 /* ---- config.json ---- */
@@ -117,7 +119,7 @@ static int32_t bucket_at(const dn_tensor *tensor, uint64_t i) {
     return bucket;
 }
 
-/** Whatever stands in the file: buckets are within the table, and rise. Marks them in `row`. */
+/** Whatever stands in the file: buckets are within the table, and rise. Puts them into the set. */
 static dn_status mark_buckets(const dn_gram_model *model, const dn_tensor *tensor) {
     const char *path = dn_safetensors_path(model->file);
     if (!tensor || tensor->dtype != DN_DT_I32 || tensor->n_dims != 1 ||
@@ -136,21 +138,34 @@ static dn_status mark_buckets(const dn_gram_model *model, const dn_tensor *tenso
                            "not below %d",
                            path, (int)i, bucket, DN_NGRAM_BUCKETS);
         }
-        model->row[bucket] = 1;
+        model->set[bucket / DN_BUCKET_SET_BITS] |= 1u << bucket % DN_BUCKET_SET_BITS;
     }
     return DN_OK;
 }
 
+static uint32_t ones(uint32_t bits) {
+    bits -= bits >> 1 & 0x55555555u;
+    bits = (bits & 0x33333333u) + (bits >> 2 & 0x33333333u);
+    return ((bits + (bits >> 4)) & 0x0f0f0f0fu) * 0x01010101u >> 24;
+}
+
+/** The weights of a bucket in the set. */
+static float *weights_of(const dn_gram_model *model, uint32_t bucket) {
+    uint32_t word = bucket / DN_BUCKET_SET_BITS;
+    uint32_t below = model->set[word] & ((1u << bucket % DN_BUCKET_SET_BITS) - 1);
+    return model->weight + (size_t)(model->n_before[word] + ones(below)) * (size_t)model->stride;
+}
+
 /** A row of weights for each bucket of any head. */
 static dn_status read_buckets(dn_gram_model *model) {
-    model->row = dn_alloc_array(DN_NGRAM_BUCKETS, sizeof *model->row);
+    model->set = dn_alloc_array(DN_BUCKET_SET_WORDS, sizeof *model->set);
+    model->n_before = dn_alloc_array(DN_BUCKET_SET_WORDS, sizeof *model->n_before);
     for (int i = 0; i < model->config.n_model_heads; i++) {
         DN_TRY(mark_buckets(model, buckets_of(model, &model->config.model_head[i])));
     }
-    for (int bucket = 0; bucket < DN_NGRAM_BUCKETS; bucket++) {
-        if (model->row[bucket]) {
-            model->row[bucket] = ++model->n_columns * model->stride;
-        }
+    for (int i = 0; i < DN_BUCKET_SET_WORDS; i++) {
+        model->n_before[i] = (uint32_t)model->n_columns;
+        model->n_columns += (int)ones(model->set[i]);
     }
     return DN_OK;
 }
@@ -183,7 +198,7 @@ static dn_status read_head_weights(dn_gram_model *model, const dn_model_head *he
     DN_TRY(need_floats(model, head, "weight", 2, dim, &weight));
     DN_TRY(read_row(model, head, bias, 0, head->shift, model->bias + head->begin));
     for (uint64_t i = 0; i < bucket->n_elements; i++) {
-        float *row = model->weight + model->row[bucket_at(bucket, i)];
+        float *row = weights_of(model, (uint32_t)bucket_at(bucket, i));
         DN_TRY(read_row(model, head, weight, i, 0, row + head->begin));
     }
     return DN_OK;
@@ -192,7 +207,7 @@ static dn_status read_head_weights(dn_gram_model *model, const dn_model_head *he
 static dn_status read_weights(dn_gram_model *model) {
     size_t stride = (size_t)model->stride;
     DN_TRY(read_buckets(model));
-    size_t n = ((size_t)model->n_columns + 1) * stride;
+    size_t n = (size_t)model->n_columns * stride;
     model->weight = dn_alloc_aligned(ALIGN, n * sizeof *model->weight);
     model->bias = dn_alloc_aligned(ALIGN, stride * sizeof *model->bias);
     memset(model->weight, 0, n * sizeof *model->weight);
@@ -224,8 +239,8 @@ static void fill_info(dn_gram_model *model) {
         .normalise = config->normalise,
         .languages = &config->languages,
         .n_parts = 1,
-        .weight_bytes = ((int64_t)model->n_columns + 1) * model->stride * (int64_t)sizeof(float) +
-                        DN_NGRAM_BUCKETS * (int64_t)sizeof *model->row,
+        .weight_bytes = (int64_t)model->n_columns * model->stride * (int64_t)sizeof(float) +
+                        2 * DN_BUCKET_SET_WORDS * (int64_t)sizeof *model->set,
     };
 }
 
@@ -258,7 +273,8 @@ dn_status dn_gram_model_open(const char *dir, dn_gram_model **out) {
 
 void dn_gram_model_close(dn_gram_model *model) {
     if (model) {
-        free(model->row);
+        free(model->set);
+        free(model->n_before);
         free(model->weight);
         free(model->bias);
         dn_safetensors_close(model->file);
@@ -312,31 +328,35 @@ static void add_terms(const dn_gram_model *model, const terms *t, int first, flo
     }
 }
 
-/** The next n-grams from *at on that the model has weights of: row 0 would add nothing. */
-static void look_up(const dn_gram_model *model, const dn_ngram *gram, int n, int *at, terms *t) {
-    for (t->n = 0; *at < n && t->n < AT_ONCE; (*at)++) {
-        int32_t row = model->row[gram[*at].bucket];
-        t->row[t->n] = model->weight + row;
-        t->value[t->n] = gram[*at].value;
-        __builtin_prefetch(t->row[t->n]);
-        t->n += row != 0;
+/** Up to AT_ONCE n-grams; their weights are announced to the caches. */
+static void look_up(const dn_gram_model *model, const dn_ngram *gram, int n, terms *t) {
+    size_t row_bytes = (size_t)model->stride * sizeof(float);
+    t->n = n < AT_ONCE ? n : AT_ONCE;
+    for (int i = 0; i < t->n; i++) {
+        t->row[i] = weights_of(model, (uint32_t)gram[i].bucket);
+        t->value[i] = gram[i].value;
+        for (size_t byte = 0; byte < row_bytes; byte += ALIGN) {
+            __builtin_prefetch((const char *)t->row[i] + byte);
+        }
     }
 }
 
-/** A step of columns after the other for a few n-grams at a time: they are looked up once. The last
- * step may be wider than what is left of `logit`. */
+/** A step of columns after the other for a few n-grams at a time: they are looked up once, and
+ * while the ones before them are added their weights arrive. The last step may be wider than what
+ * is left of `logit`. */
 static void sum_up(const dn_gram_model *model, const dn_ngram *gram, int n, float *logit) {
     int last = model->stride - model->lanes;
     float tail[LANES];
-    terms t;
+    terms t[2];
     memcpy(logit, model->bias, (size_t)last * sizeof *logit);
     memcpy(tail, model->bias + last, (size_t)model->lanes * sizeof *tail);
-    for (int at = 0; at < n;) {
-        look_up(model, gram, n, &at, &t);
+    look_up(model, gram, n, &t[0]);
+    for (int now = 0, at = 0; at < n; at += AT_ONCE, now = !now) {
+        look_up(model, gram + at + t[now].n, n - at - t[now].n, &t[!now]);
         for (int first = 0; first < last; first += model->lanes) {
-            add_terms(model, &t, first, logit + first);
+            add_terms(model, &t[now], first, logit + first);
         }
-        add_terms(model, &t, last, tail);
+        add_terms(model, &t[now], last, tail);
     }
     memcpy(logit + last, tail, (size_t)(model->config.score_width - last) * sizeof *logit);
 }
@@ -364,7 +384,7 @@ static void sigmoid(int n, float *x) {
 void dn_gram_model_logits(const dn_gram_model *model, dn_ngrams *ngrams, dn_span text,
                           float *logit) {
     const dn_ngram *gram;
-    int n = dn_ngrams_of(ngrams, text, &gram);
+    int n = dn_ngrams_among(ngrams, text, model->set, &gram);
     sum_up(model, gram, n, logit);
 }
 

@@ -10,24 +10,29 @@
 
 enum { LEAST = 2, MOST = 5, PER_CHARACTER = MOST - LEAST + 3, HALF = DN_NGRAM_BUCKETS / 2 };
 
-/* A slot holds its bucket and the number of the text that it was taken for, so that the next text
- * finds all slots free: one round of numbers, then they are emptied. */
-enum { ROUND = 1 << (32 - DN_NGRAM_BITS), SPREAD = 8, MOST_OFTEN = UINT8_MAX };
+/* A slot holds the number of a gram of this text, above all numbers of the texts before it, so that
+ * the next text finds all slots free. After some ten thousand texts they are emptied. */
+enum { SPREAD = 8, MOST_TAKEN = 1 << 22, MOST_OFTEN = UINT8_MAX };
 
 /** Odd numbers with bits all over: 2^64 / phi, and a prime of xxHash's. */
 static const uint64_t step = 0x9e3779b97f4a7c15, pair = 0xc2b2ae3d27d4eb4f;
+
+/** A gram while it is counted. */
+typedef struct counted {
+    uint32_t bucket, often;
+} counted;
 
 /** The text in lower case, words parted by one blank, with one before and behind all of it. */
 struct dn_ngrams {
     dn_charmap *charmap;
     uint32_t *code; /**< [n] */
     uint32_t n, room;
-    uint32_t *met; /**< [n_met]: the bucket of each n-gram of the text, first words, then runs */
-    uint32_t n_met;
+    uint32_t *word, *run; /**< [n_words], [n_runs]: the bucket of each n-gram of the text */
+    uint32_t n_words, n_runs;
+    counted *counted;
     dn_ngram *gram;
-    uint8_t *often;
-    uint32_t *slot, *place; /**< [n_slots]: round and bucket; which gram has it */
-    uint32_t n_slots, round;
+    uint32_t *slot; /**< [n_slots]: `taken` + 1 + which gram has it; `taken` or less: free */
+    uint32_t n_slots, taken;
     float weight[MOST_OFTEN + 1]; /**< 1 + log(how often), */
     float growth[MOST_OFTEN + 1]; /**< and what its square gains when the gram is met once more */
 };
@@ -46,44 +51,56 @@ void dn_ngrams_free(dn_ngrams *g) {
     if (g) {
         dn_charmap_free(g->charmap);
         free(g->code);
-        free(g->met);
+        free(g->word);
+        free(g->run);
         free(g->gram);
-        free(g->often);
+        free(g->counted);
         free(g->slot);
-        free(g->place);
         free(g);
     }
 }
 
 /* ---- characters ---- */
 
-static void part(dn_ngrams *g) {
-    g->code[g->n] = ' ';
-    g->n += g->code[g->n - 1] != ' ';
+/** Appends what is read to g->code. What may stay is written, and then stepped over or not: a
+ * wrong guess of a branch costs more. */
+typedef struct writer {
+    uint32_t *to, parted; /**< 1: the character before `to` is a blank */
+} writer;
+
+/** Kinds of which something stays, as bits. */
+enum {
+    STAYS = 1 << DN_CHAR_KEEP | 1 << DN_CHAR_ALONE,
+    PARTS = 1 << DN_CHAR_BLANK | 1 << DN_CHAR_ALONE,
+    ALONE = 1 << DN_CHAR_ALONE
+};
+
+static inline bool is_put(dn_charmap_kind kind) {
+    return (STAYS | PARTS) >> kind & 1;
 }
 
-static void apply(dn_ngrams *g, uint32_t itself, uint32_t action) {
+static inline writer put(writer w, dn_charmap_kind kind, uint32_t code) {
+    uint32_t parts = PARTS >> kind & 1;
+    *w.to = ' ';
+    w.to += parts & ~w.parted;
+    *w.to = code;
+    w.to += STAYS >> kind & 1;
+    *w.to = ' ';
+    w.to += ALONE >> kind & 1;
+    w.parted = parts;
+    return w;
+}
+
+static writer apply(writer w, const dn_charmap *charmap, uint32_t itself, uint32_t action) {
     uint32_t code = dn_charmap_code(action);
-    switch (dn_charmap_kind_of(action)) {
-    case DN_CHAR_KEEP:
-        g->code[g->n++] = code ? code : itself;
-        break;
-    case DN_CHAR_BLANK:
-        part(g);
-        break;
-    case DN_CHAR_ALONE:
-        part(g);
-        g->code[g->n++] = code ? code : itself;
-        g->code[g->n++] = ' ';
-        break;
-    case DN_CHAR_MANY:
-        for (uint32_t i = 1; i <= g->charmap->many[code]; i++) {
-            apply(g, itself, g->charmap->many[code + i]);
-        }
-        break;
-    default: /* nothing stays of it */
-        break;
+    dn_charmap_kind kind = dn_charmap_kind_of(action);
+    if (is_put(kind)) {
+        return put(w, kind, code ? code : itself);
     }
+    for (uint32_t i = 1; kind == DN_CHAR_MANY && i <= charmap->many[code]; i++) {
+        w = apply(w, charmap, itself, charmap->many[code + i]);
+    }
+    return w;
 }
 
 /** Room for a text of so many bytes: a mark becomes three characters, a letter with its marks at
@@ -94,30 +111,41 @@ static void make_room(dn_ngrams *g, size_t size) {
         return;
     }
     g->room = (uint32_t)(2 * GROWTH * (size + 2));
-    g->code = dn_grow(g->code, (size_t)g->room + 2, sizeof *g->code);
+    g->code = dn_grow(g->code, (size_t)g->room + MOST, sizeof *g->code);
     size_t most = (size_t)PER_CHARACTER * g->room;
-    g->met = dn_grow(g->met, most + MOST, sizeof *g->met);
+    g->word = dn_grow(g->word, (size_t)g->room + MOST, sizeof *g->word);
+    g->run = dn_grow(g->run, most + MOST, sizeof *g->run);
     g->gram = dn_grow(g->gram, most, sizeof *g->gram);
-    g->often = dn_grow(g->often, most, 1);
+    g->counted = dn_grow(g->counted, most, sizeof *g->counted);
     for (g->n_slots = 1; g->n_slots < SPREAD * most && g->n_slots < SPREAD * DN_NGRAM_BUCKETS;
          g->n_slots *= 2) {
     }
     free(g->slot);
     g->slot = dn_alloc_array(g->n_slots, sizeof *g->slot);
-    g->place = dn_grow(g->place, g->n_slots, sizeof *g->place);
-    g->round = 0;
+    g->taken = 0;
 }
 
 static void read_text(dn_ngrams *g, dn_span text) {
-    g->code[0] = ' ';
-    g->n = 1;
+    const dn_charmap *charmap = g->charmap;
+    writer w = {.to = g->code};
+    w = put(w, DN_CHAR_BLANK, ' ');
     for (const char *at = text.ptr, *end = at + text.len; at < end;) {
         int length;
-        uint32_t code = dn_utf8_decode(at, &length);
-        apply(g, code, dn_charmap_action(g->charmap, code));
+        uint32_t itself = dn_utf8_decode(at, &length);
+        uint32_t action = dn_charmap_action(charmap, itself), code = dn_charmap_code(action);
+        dn_charmap_kind kind = dn_charmap_kind_of(action);
+        if (is_put(kind)) {
+            w = put(w, kind, code ? code : itself);
+        } else {
+            w = apply(w, charmap, itself, action);
+        }
         at += length;
     }
-    part(g);
+    w = put(w, DN_CHAR_BLANK, ' ');
+    g->n = (uint32_t)(w.to - g->code);
+    for (int i = 0; i < MOST; i++) { /* runs are hashed beyond the last blank */
+        w.to[i] = ' ';
+    }
 }
 
 /* ---- what is met ---- */
@@ -132,114 +160,110 @@ static uint32_t bucket_of(uint64_t hash) {
     return (uint32_t)(hash >> (65 - DN_NGRAM_BITS));
 }
 
-/** The blank behind the word that begins behind the blank at `i`. */
-static uint32_t word_end(const dn_ngrams *g, uint32_t i) {
-    do {
-        i++;
-    } while (g->code[i] != ' ');
-    return i;
-}
+/** How many of the runs from a character on lie within its word: bit k - 1 of the index says that
+ * the k-th character behind it is a blank. */
+static const uint8_t runs_before_blank[1 << (MOST - 2)] = {4, 1, 2, 1, 3, 1, 2, 1};
 
-/** Words, and pairs of words. */
-static void meet_words(dn_ngrams *g) {
-    uint64_t last = 0;
-    for (uint32_t at = 0; at + 1 < g->n;) {
-        uint64_t hash = step;
-        uint32_t end = word_end(g, at);
-        for (uint32_t i = at + 1; i < end; i++) {
-            hash = grown(hash, g->code[i]);
-        }
-        g->met[g->n_met++] = bucket_of(hash);
-        g->met[g->n_met] = bucket_of((last * pair + hash) * step);
-        g->n_met += at > 0;
-        last = hash;
-        at = end;
+/** Words, pairs of words, and the runs from each character on. Whatever may be one is hashed and
+ * written, and then stepped over or not: a wrong guess of a branch costs more. Words wait for
+ * products one after the other, runs use the time. */
+static void meet(dn_ngrams *g) {
+    const uint32_t *restrict code = g->code;
+    uint32_t *restrict word = g->word, *restrict run = g->run;
+    uint32_t n = g->n, n_words = 0, blanks = 0;
+    uint64_t last = 0, own = step;
+    for (uint32_t k = 1; k < MOST - 2; k++) { /* moved down by one at the first character */
+        blanks |= (uint32_t)(code[k] == ' ') << k;
     }
-}
-
-/** Runs of the word between the blanks at `begin` and `end`. All lengths are hashed, whether the
- * word has them or not: a wrong guess of a branch costs more. Behind the last character any will
- * do. */
-static void meet_runs(dn_ngrams *g, uint32_t begin, uint32_t end) {
-    for (uint32_t i = begin; i < end; i++) {
-        uint32_t *to = g->met + g->n_met, left = end - i;
-        uint64_t hash = grown(step, g->code[i]);
+    for (uint32_t i = 0; i + 1 < n; i++) {
+        uint64_t inside = -(uint64_t)(code[i] != ' '), hash = grown(step, code[i]);
         for (uint32_t k = 1; k < MOST; k++) {
-            hash = grown(hash, g->code[i + k <= end ? i + k : end]);
-            to[k - 1] = HALF + bucket_of(hash);
+            hash = grown(hash, code[i + k]);
+            run[k - 1] = HALF + bucket_of(hash);
         }
-        g->n_met += left < MOST - 1 ? left : MOST - 1;
+        blanks = blanks >> 1 | (uint32_t)(code[i + MOST - 2] == ' ') << (MOST - 3);
+        run += runs_before_blank[blanks];
+        own = (grown(own, code[i]) & inside) | (step & ~inside);
+        word[n_words] = bucket_of(own);
+        word[n_words + 1] = bucket_of((last * pair + own) * step);
+        n_words += blanks & 1 ? 1 + (n_words > 0) : 0;
+        last = blanks & 1 ? own : last;
     }
+    g->n_words = n_words;
+    g->n_runs = (uint32_t)(run - g->run);
 }
 
 /* ---- each once ---- */
 
-/** A text of `n_met` n-grams uses the first slots only, so that they stay in the nearest cache: the
+/** A text of few n-grams uses the first slots only, so that they stay in the nearest cache: the
  * last of them. */
 static uint32_t last_slot(dn_ngrams *g) {
-    uint32_t n = 1;
-    while (n < SPREAD * g->n_met && n < g->n_slots) {
+    uint32_t n_met = g->n_words + g->n_runs, n = 1;
+    while (n < SPREAD * n_met && n < g->n_slots) {
         n *= 2;
     }
-    if (++g->round == ROUND) {
+    if (g->taken > MOST_TAKEN) {
         memset(g->slot, 0, g->n_slots * sizeof *g->slot);
-        g->round = 1;
+        g->taken = 0;
     }
     return n - 1;
 }
 
-/** Of those met from `begin` to `end`: grams from number `n` on, and the square of their length
- * together. One that is known is written again, too, since a wrong guess of a branch costs more. */
-static uint32_t count(dn_ngrams *g, uint32_t begin, uint32_t end, uint32_t mask, uint32_t n,
-                      float *squares) {
-    const uint32_t *restrict met = g->met, first = g->round << DN_NGRAM_BITS;
+/** Of those met: grams from number `n` on, and the square of their length together. Each is written
+ * as if it were new before the slots are asked: whether it is known is then no branch, and a wrong
+ * guess of one costs more. */
+static uint32_t count(dn_ngrams *g, const uint32_t *restrict met, uint32_t n_met, uint32_t mask,
+                      uint32_t n, float *squares) {
+    const uint32_t first = g->taken + 1;
     const float *restrict growth = g->growth;
-    uint32_t *restrict slot = g->slot, *restrict place = g->place;
-    uint8_t *restrict often = g->often;
-    dn_ngram *restrict gram = g->gram;
+    uint32_t *restrict slot = g->slot;
+    counted *restrict gram = g->counted;
     float sum = 0;
-    for (uint32_t i = begin; i < end; i++) {
-        uint32_t bucket = met[i], at = bucket & mask, own = first | bucket;
-        while (slot[at] >= first && slot[at] != own) {
+    for (uint32_t i = 0; i < n_met; i++) {
+        uint32_t bucket = met[i], at = bucket & mask, to;
+        gram[n] = (counted){bucket, 0};
+        while (to = slot[at] - first < n ? slot[at] - first : n, /* of a free one: far above n */
+               gram[to].bucket != bucket) {
             at = (at + 1) & mask;
         }
-        bool known = slot[at] == own;
-        uint32_t to = known ? place[at] : n;
-        uint8_t before = known ? often[to] : 0;
-        slot[at] = own;
-        place[at] = to;
-        gram[to].bucket = (int32_t)bucket;
-        often[to] = (uint8_t)(before + (before < MOST_OFTEN));
+        uint32_t before = gram[to].often;
+        slot[at] = first + to;
+        gram[to].often = before + (before < MOST_OFTEN);
         sum += growth[before];
-        n += !known;
+        n += to == n;
     }
     *squares = sum;
     return n;
 }
 
-static void scale(dn_ngrams *g, uint32_t begin, uint32_t end, float squares) {
+/** Grams from number `n` on: those counted from `begin` to `end` that are in the set. */
+static uint32_t scale(dn_ngrams *g, const uint32_t *set, uint32_t begin, uint32_t end,
+                      float squares, uint32_t n) {
+    const counted *restrict from = g->counted;
+    const float *restrict weight = g->weight;
+    dn_ngram *restrict to = g->gram;
     float unit = 1 / sqrtf(squares);
     for (uint32_t i = begin; i < end; i++) {
-        g->gram[i].value = g->weight[g->often[i]] * unit;
+        uint32_t bucket = from[i].bucket;
+        to[n] = (dn_ngram){(int32_t)bucket, weight[from[i].often] * unit};
+        n += set ? dn_bucket_set_has(set, bucket) : 1;
     }
+    return n;
 }
 
-int dn_ngrams_of(dn_ngrams *g, dn_span text, const dn_ngram **out) {
+int dn_ngrams_among(dn_ngrams *g, dn_span text, const uint32_t *set, const dn_ngram **out) {
     float squares[2];
     make_room(g, text.len);
     read_text(g, text);
-    g->n_met = 0;
-    meet_words(g);
-    uint32_t words = g->n_met;
-    for (uint32_t at = 0, end; at + 1 < g->n; at = end) {
-        end = word_end(g, at);
-        meet_runs(g, at, end);
-    }
+    meet(g);
     uint32_t mask = last_slot(g);
-    uint32_t n_words = count(g, 0, words, mask, 0, &squares[0]);
-    uint32_t n = count(g, words, g->n_met, mask, n_words, &squares[1]);
-    scale(g, 0, n_words, squares[0]);
-    scale(g, n_words, n, squares[1]);
+    uint32_t n_words = count(g, g->word, g->n_words, mask, 0, &squares[0]);
+    uint32_t n = count(g, g->run, g->n_runs, mask, n_words, &squares[1]);
+    g->taken += n;
     *out = g->gram;
-    return (int)n;
+    return (int)scale(g, set, n_words, n, squares[1], scale(g, set, 0, n_words, squares[0], 0));
+}
+
+int dn_ngrams_of(dn_ngrams *g, dn_span text, const dn_ngram **out) {
+    return dn_ngrams_among(g, text, NULL, out);
 }

@@ -13,6 +13,7 @@
  * thread  one at a time per dn_ngrams      errors  none      blocks  never */
 #include "base/span.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { DN_NGRAM_BITS = 18, DN_NGRAM_BUCKETS = 1 << DN_NGRAM_BITS };
@@ -34,5 +35,14 @@ void dn_ngrams_free(dn_ngrams *ngrams);
  * before runs of characters; the number of them.
  *  lends  until the next call      cost  O(bytes), no malloc once the longest text has been seen */
 int dn_ngrams_of(dn_ngrams *ngrams, dn_span text, const dn_ngram **out);
+
+/** A set of buckets: bit b % 32 of word b / 32. */
+enum { DN_BUCKET_SET_BITS = 32, DN_BUCKET_SET_WORDS = DN_NGRAM_BUCKETS / DN_BUCKET_SET_BITS };
+static inline bool dn_bucket_set_has(const uint32_t *set, uint32_t bucket) {
+    return set[bucket / DN_BUCKET_SET_BITS] >> bucket % DN_BUCKET_SET_BITS & 1;
+}
+
+/** Only those whose bucket is in the set, with the values that they have among all. */
+int dn_ngrams_among(dn_ngrams *ngrams, dn_span text, const uint32_t *set, const dn_ngram **out);
 
 #endif

@@ -11,7 +11,8 @@
 enum { LEAST = 2, MOST = 5, PER_CHARACTER = MOST - LEAST + 3, HALF = DN_NGRAM_BUCKETS / 2 };
 
 /* A slot holds the number of a gram of this text, above all numbers of the texts before it, so that
- * the next text finds all slots free. After some ten thousand texts they are emptied. */
+ * the next text finds all slots free. After some ten thousand texts they are emptied: an old number
+ * would never be taken for a gram, whose bucket is compared, but make a free slot look full. */
 enum { SPREAD = 8, MOST_TAKEN = 1 << 22, MOST_OFTEN = UINT8_MAX };
 
 /** Odd numbers with bits all over: 2^64 / phi, and a prime of xxHash's. */

@@ -100,30 +100,6 @@ CASE(those_of_a_set_have_the_values_that_they_have_among_all) {
     EXPECT_INT(dn_ngrams_among(g, dn_span_of(""), set, &gram), 0);
 }
 
-/** So many texts that the numbers of their grams begin again, more than once: the same text has the
- * same grams before and after, whatever texts stand between. */
-CASE(a_text_has_the_same_grams_however_many_were_before_it) {
-    enum { TEXTS = 150, LENGTH = 30000 };
-    dn_ngrams *g = dn_ngrams_new();
-    const dn_ngram *gram;
-    static dn_ngram first[ROOM];
-    char *text = dn_alloc(LENGTH + 1);
-    int n = dn_ngrams_of(g, dn_span_of("the cat and the dog, the end"), &gram);
-    memcpy(first, gram, (size_t)n * sizeof *gram);
-    for (int i = 0; i < LENGTH; i++) {
-        text[i] = (char)(dn_random() % 95 + 32);
-    }
-    bool same_grams = true;
-    for (int i = 0; i < TEXTS && same_grams; i++) {
-        dn_ngrams_of(g, dn_span_of(text + dn_random() % 100), &gram);
-        same_grams = dn_ngrams_of(g, dn_span_of("the cat and the dog, the end"), &gram) == n &&
-                     memcmp(gram, first, (size_t)n * sizeof *gram) == 0;
-    }
-    EXPECT(same_grams);
-    free(text);
-    dn_ngrams_free(g);
-}
-
 /* ---- the model ---- */
 
 static const char *const names[LABELS] = {"no", "yes"};

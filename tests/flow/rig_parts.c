@@ -399,25 +399,13 @@ static void sink_close(dn_sink *sink) {
     free(sink);
 }
 
-const dn_sink_ops rig_sinks = {.name = "fake",
-                               .open = sink_open,
-                               .cursor = sink_cursor,
-                               .write = sink_write,
-                               .due = sink_due,
-                               .commit = sink_commit,
-                               .stats = sink_stats,
-                               .close = sink_close};
+#define SINK_CALLS                                                                                 \
+    .open = sink_open, .cursor = sink_cursor, .write = sink_write, .due = sink_due,                \
+    .commit = sink_commit, .stats = sink_stats, .close = sink_close
 
-const dn_sink_ops rig_preparing_sinks = {.name = "preparing",
-                                         .bind = sink_bind,
-                                         .prepare = &prepare,
-                                         .open = sink_open,
-                                         .cursor = sink_cursor,
-                                         .write = sink_write,
-                                         .due = sink_due,
-                                         .commit = sink_commit,
-                                         .stats = sink_stats,
-                                         .close = sink_close};
+const dn_sink_ops rig_sinks = {.name = "fake", SINK_CALLS};
+const dn_sink_ops rig_preparing_sinks = {
+    .name = "preparing", .bind = sink_bind, .prepare = &prepare, SINK_CALLS};
 
 void rig_forget_undone(rig_sink *letters) {
     for (int p = 0; p < RIG_PARTITIONS; p++) {
